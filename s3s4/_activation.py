@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from s3s4 import _cpu
+from s3s4 import _cpu, _dispatch
 from s3s4._table import TABLE, Entry
 
 LARGE = 1 << 13
 """Below this many elements a call is the ufunc's, whatever the layout: no thread is worth it."""
 
 UFUNC_OPTIONS = {"out", "where", "dtype", "casting", "order", "subok", "signature"}
-DEVICES = ("auto", "cpu", "gpu")
 
 
 class Activation:
@@ -134,7 +133,7 @@ class Activation:
             every number of threads. An activation without parameters returns grad_x alone.
         """
         values = self._bind(parameters, named)
-        _check_device(named.pop("device", None))
+        _dispatch.choose(named.pop("device", None))
         if named:
             raise TypeError(f"backward got an unexpected argument {next(iter(named))!r}")
         gradients = self._gradients(grad_output, x, values)
@@ -181,7 +180,7 @@ class Activation:
 
     def _run(self, function: str, x: Any, parameters: tuple[Any, ...], options: Any) -> Any:
         values = self._bind(parameters, options)
-        _check_device(options.pop("device", None))
+        _dispatch.choose(options.pop("device", None))
         unknown = options.keys() - UFUNC_OPTIONS
         if unknown:
             raise TypeError(f"{self.name} got an unexpected argument {min(unknown)!r}")
@@ -244,14 +243,6 @@ def _summed(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         leading + axis for axis, length in enumerate(shape) if length == 1
     )
     return np.asarray(gradient.sum(axis=axes)).reshape(shape) if axes else gradient
-
-
-def _check_device(device: Any) -> None:
-    if device is None or device in DEVICES[:2]:
-        return
-    if device == "gpu":
-        raise RuntimeError("device='gpu': this version of s3s4 has no GPU backend")
-    raise ValueError(f"device must be one of {', '.join(DEVICES)}, not {device!r}")
 
 
 def _signature(entry: Entry) -> inspect.Signature:

@@ -183,6 +183,18 @@ def _quotas(root: Path) -> Iterator[int]:
 kernels.set_process_threads(default_threads())
 
 
+def openmp_runtime() -> str | None:
+    """The OpenMP runtime in this process, if the kernels were built with it."""
+    if not kernels.openmp_version:
+        return None
+    try:
+        maps = Path("/proc/self/maps").read_text()
+    except OSError:
+        return f"OpenMP {kernels.openmp_version}"
+    loaded = {Path(line.split()[-1]).name for line in maps.splitlines() if "omp" in line}
+    return ", ".join(sorted(n for n in loaded if n.startswith(("libgomp", "libomp", "libiomp"))))
+
+
 # --- Memory ---
 
 
