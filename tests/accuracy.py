@@ -132,6 +132,12 @@ def allowance(exact: oracle.Exact, dtype: np.dtype, fma: bool) -> np.ndarray:
     return allowed
 
 
+def tolerance(exact: oracle.Exact, dtype: np.dtype, fma: bool) -> np.ndarray:
+    """Return the error that is allowed in all."""
+    eps = np.finfo(np.promote_types(dtype, np.float32)).eps
+    return allowance(exact, dtype, fma) + CONDITION * eps * exact.size
+
+
 def measure(
     ufunc: np.ufunc, name: str, dtype: np.dtype, variant: str, dense: int
 ) -> dict[str | None, Measured]:
