@@ -7,8 +7,8 @@
 #   terms. Every rule therefore returns a ``Sum``, which holds that size beside the total.
 # - The complement 1 - sigma(t) is taken as sigma(-t), and 1 - x/(1 + |x|) likewise has its own
 #   entry: at t = 700 the subtraction would need 300 digits, these exact identities need 50.
-# - Limits: 0 times infinity is 0. So x = 0 with k = inf weighs both halves by 1/2, as does k = 0
-#   with x = inf, and e^-inf outweighs any factor, which makes every slope at x = +-inf zero.
+# - Limits: an infinite input is a number beyond every long double. What it leads to is rounded to
+#   0, 1 or infinity like any other value, and 0 times infinity is 0, as the definitions want it.
 """
 
 import inspect
@@ -44,16 +44,10 @@ def leaf(value: Any, slope: Any, complement: Any = None) -> Jet:
     return Jet(Sum(value, abs(value)), Sum(slope, abs(slope)), complement)
 
 
-def times(a: Any, b: Any) -> Any:
-    """Multiply two numbers with 0 times infinity = 0: neither is NaN."""
-    result = a * b
-    return mp.zero if mp.isnan(result) else result
-
-
 def product(k: Jet, x: Jet) -> Jet:
     """Multiply two inputs."""
-    slope = times(k.slope.total, x.value.total) + times(k.value.total, x.slope.total)
-    return leaf(times(k.value.total, x.value.total), slope)
+    slope = k.slope.total * x.value.total + k.value.total * x.slope.total
+    return leaf(k.value.total * x.value.total, slope)
 
 
 @cache
@@ -64,12 +58,12 @@ def _logistic(x: Any) -> tuple[Any, Any]:
 def sigmoid(x: Jet) -> Jet:
     """Take 1 / (1 + e^-x)."""
     value, complement = _logistic(x.value.total)
-    return leaf(value, times(x.slope.total, value * complement), complement)
+    return leaf(value, x.slope.total * value * complement, complement)
 
 
 @cache
 def _softsign(x: Any) -> tuple[Any, Any, Any]:
-    value = mp.sign(x) if mp.isinf(x) else x / (1 + abs(x))
+    value = x / (1 + abs(x))
     return value, 1 / (1 + x) if x > 0 else 1 - value, 1 / (1 + abs(x)) ** 2
 
 
@@ -82,17 +76,17 @@ def softsign(x: Jet) -> Jet:
 def blend(t: Jet, p: Jet, q: Jet) -> Jet:
     """Take a p + (1 - a) q with the weight a = sigma(t)."""
     a, b = _logistic(t.value.total)
-    turn = times(t.slope.total, a * b)
+    turn = t.slope.total * a * b
     difference = p.value.total - q.value.total
     if p.value.total > 0.5:
         difference = q.complement - p.complement
     value = a * p.value.total, b * q.value.total
-    slope = times(turn, difference), a * p.slope.total, b * q.slope.total
-    shake = times(abs(t.value.total), a * b)
-    steep = abs(times(t.slope.total, difference)) + p.slope.size + q.slope.size
+    slope = turn * difference, a * p.slope.total, b * q.slope.total
+    shake = abs(t.value.total) * a * b
+    steep = abs(t.slope.total * difference) + p.slope.size + q.slope.size
     return Jet(
         Sum(sum(value), sum(map(abs, value)), shake * abs(difference)),
-        Sum(sum(slope), sum(map(abs, slope)), times(shake, steep)),
+        Sum(sum(slope), sum(map(abs, slope)), shake * steep),
     )
 
 
@@ -140,27 +134,29 @@ class Exact(NamedTuple):
 
 
 @cache
-def _widened(number: Any) -> Any:
-    return mp.convert(number)
+def widened(number: np.longdouble) -> Any:
+    """Turn a long double into an mpmath number, infinity into one beyond every long double."""
+    return int(np.sign(number)) * mp.mpf(10) ** 6000 if np.isinf(number) else mp.convert(number)
 
 
 def rounded(number: Any) -> np.longdouble:
     """Cut an mpmath number to a long double."""
-    if not mp.isfinite(number):
-        return np.longdouble(float(number))
+    if mp.isnan(number):
+        return np.longdouble(np.nan)
     sign, mantissa, exponent, bits = number._mpf_
     excess = max(bits - np.finfo(np.longdouble).nmant - 1, 0)
     # ldexp takes a C int, and e^-(1e4000) has an exponent of 4000 digits.
-    scale = max(exponent + excess, -(2**20))
-    magnitude = np.ldexp(np.longdouble(mantissa >> excess), scale)
+    scale = min(max(exponent + excess, -(2**20)), 2**20)
+    with np.errstate(over="ignore"):
+        magnitude = np.ldexp(np.longdouble(mantissa >> excess), scale)
     return -magnitude if sign else magnitude
 
 
 @cache
 def _exact(activation: str, wrt: str | None, *point: np.longdouble) -> tuple[np.longdouble, ...]:
-    total, size, swing = evaluate(activation, wrt, *map(_widened, point))
+    total, size, swing = evaluate(activation, wrt, *map(widened, point))
     high = rounded(total)
-    low = total - mp.convert(high) if mp.isfinite(total) else mp.zero
+    low = total - mp.convert(high) if np.isfinite(high) else mp.zero
     return high, rounded(low), rounded(size), rounded(swing)
 
 
