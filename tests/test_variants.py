@@ -113,21 +113,27 @@ def test_avx512_code_uses_its_registers():
     assert re.search(r"%zmm", "".join(functions("avx512").values()))
 
 
+def hot(variant, kinds):
+    """Return the code of the functions that compute blocks of elements."""
+    code = functions(variant)
+    found = {name: code[name] for name in code if re.search(rf"_(block|uniform)_({kinds})\b", name)}
+    assert found, "the functions that compute blocks have symbols"
+    return found
+
+
 @disassembles
 @pytest.mark.parametrize("variant", _cpu.VARIANTS)
 def test_float32_code_never_turns_to_double(variant):
-    hot = {name: code for name, code in functions(variant).items() if "_f32" in name}
-    assert hot, "the float32 block functions have symbols that end in _f32"
-    doubled = r"\bv?(cvt[a-z0-9]*2[ps]d|(add|sub|mul|div|fn?m(add|sub)\d*)[ps]d)\b"
-    assert not [name for name, code in hot.items() if re.search(doubled, code)]
+    double = r"\bv?(cvt[a-z0-9]*2[ps]d|(add|sub|mul|div|fn?m(add|sub)\d*)[ps]d)\b"
+    wrong = {name: re.findall(double, code) for name, code in hot(variant, "f32").items()}
+    assert not {name: found for name, found in wrong.items() if found}
 
 
 @disassembles
 @pytest.mark.parametrize("variant", _cpu.VARIANTS)
 def test_hot_code_is_vectorised_and_calls_nothing(variant):
-    hot = {name: code for name, code in functions(variant).items() if re.search(r"_f(32|64)", name)}
-    assert hot
-    for name, code in hot.items():
-        suffix = "ps" if "_f32" in name else "pd"
-        assert re.search(rf"\bv?mul{suffix}\b", code), f"{name} multiplies one number at a time"
-        assert not re.search(r"\bcall.*<(?!.*_f(32|64))", code), f"{name} calls a function"
+    for name, code in hot(variant, "f32|f64").items():
+        packed, single = ("ps", "ss") if "_f32" in name else ("pd", "sd")
+        assert re.search(rf"\bv?mul{packed}\b", code), f"{name} is not vectorised"
+        assert not re.search(rf"\bv?(div|sqrt){single}\b", code), f"{name} has a scalar loop"
+        assert not re.search(r"\bcall", code), f"{name} calls a function"
