@@ -43,7 +43,7 @@ def test_s3_class():
 @pytest.mark.parametrize("build", [s3s4.S3Activation, s3s4.S4Activation])
 def test_backend_of_the_class(build):
     activation = build()
-    assert activation.is_gpu_available() is False
+    assert activation.is_gpu_available is False
     assert "cpu" in str(activation.get_backend_info(X)).lower()
 
 
