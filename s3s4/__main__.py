@@ -43,7 +43,7 @@ class Failure(click.ClickException):
 
 
 @click.group()
-@click.version_option(package_name="s3s4", message="%(prog)s %(version)s")
+@click.version_option(s3s4.__version__, message="%(prog)s %(version)s")
 def commands() -> None:
     """Apply the activation functions S3 and S4 and their derivatives to files of numbers.
 
