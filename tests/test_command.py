@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import resource
+import shlex
 import signal
 import stat
 import subprocess
@@ -22,6 +23,7 @@ from s3s4 import _arrays, _demo, _text
 from s3s4.__main__ import commands, main
 
 COMMAND = [sys.executable, "-m", "s3s4"]
+OWN_MOUNTS = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
 SAMPLE = np.random.default_rng(2).normal(0, 3, (4, 5, 3))
 
 
@@ -347,7 +349,7 @@ def test_mistaken_arguments(capfd, arguments, message):
 
 
 @pytest.mark.parametrize("name", ["in.npy", "in.npz", "in.csv"])
-def test_no_space(name):
+def test_file_size_limit(name):
     x = np.resize(SAMPLE, 100_000)
     np.save("in.npy", x)
     np.savez("in.npz", x)
@@ -362,6 +364,31 @@ def test_no_space(name):
     assert (result.returncode, result.stderr.decode()) == (2, f"s3s4: {out}: File too large\n")
     assert Path(out).read_text() == "old"
     assert sorted(os.listdir()) == sorted(["in.csv", "in.npy", "in.npz", out])
+
+
+@pytest.fixture
+def small_disk(folder):
+    """Give a shell script's start that mounts a file system of 1 MiB at ``disk``."""
+    start = "mount -t tmpfs -o size=1m tmpfs disk && "
+    (folder / "disk").mkdir()
+    try:
+        subprocess.run([*OWN_MOUNTS, f"{start} true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no file system can be mounted here: {error}")
+    return start
+
+
+@pytest.mark.parametrize("name", ["in.npy", "in.npz", "in.csv"])
+def test_full_disk(small_disk, name):
+    x = np.resize(SAMPLE, 200_000)
+    np.save("in.npy", x)
+    np.savez("in.npz", x)
+    np.savetxt("in.csv", x)
+    out = f"disk/{name}"
+    script = f"{small_disk} {shlex.join([*COMMAND, 'apply', 's4', name, out])}; code=$?; ls -A disk"
+    result = subprocess.run([*OWN_MOUNTS, f"{script}; exit $code"], capture_output=True)
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert result.stderr.decode() == f"s3s4: {out}: No space left on device\n"
 
 
 @pytest.mark.parametrize("arguments", [["apply", "s4", "in.npy", "-"], ["info"], ["--help"]])
