@@ -142,12 +142,17 @@ class Activation:
     def _gradients(self, grad_output: Any, x: Any, parameters: list[Any]) -> tuple[Any, ...]:
         arguments = {"grad_output": grad_output, "x": x, **dict(zip(self.parameters, parameters))}
         arrays = {name: _real(name, value) for name, value in arguments.items()}
-        weak = [v if type(v) in (float, int) else arrays[n].dtype for n, v in arguments.items()]
-        dtype = np.result_type(*weak, np.float16)
         shape = _shape({name: array for name, array in arrays.items() if name != "grad_output"})
         grad_shape = arrays["grad_output"].shape
-        if np.broadcast_shapes(shape, grad_shape) != shape:
+        if not _broadcasts(grad_shape, shape):
             raise ValueError(f"grad_output of shape {grad_shape} does not fit the output's {shape}")
+        kinds = [
+            type(value) if type(value) in (float, int) else arrays[name].dtype
+            for name, value in arguments.items()
+        ]
+        dtype = self._ufunc.resolve_dtypes((*kinds[1:], None))[-1]
+        if isinstance(kinds[0], np.dtype):
+            dtype = np.result_type(dtype, kinds[0])
         if dtype.type in _cpu.FLOATS:
             cast = [a if a.dtype.type is dtype.type else a.astype(dtype) for a in arrays.values()]
             gradients = _cpu.backward(self.name, cast[0], cast[1], cast[2:])
@@ -234,6 +239,13 @@ def _shape(arrays: Mapping[str, np.ndarray]) -> tuple[int, ...]:
     except ValueError:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise ValueError(f"shapes do not broadcast: {shapes}") from None
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of a shape broadcasts to another one."""
+    return len(shape) <= len(to) and all(
+        a in (1, b) for a, b in zip(reversed(shape), reversed(to), strict=False)
+    )
 
 
 def _summed(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
