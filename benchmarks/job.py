@@ -69,7 +69,7 @@ class Job:
 
 
 def expected(job: Job) -> tuple[Array, ...]:
-    """Compute the checked elements from the definition, two sizes wider than asked where possible."""
+    """Compute the checked elements from the definition, in long double."""
     x, grad = (a[:CHECKED].astype(np.longdouble) for a in (job.x, job.grad))
     match job.quantity:
         case "s3":
@@ -100,9 +100,9 @@ def complaint(job: Job, result: Any) -> str:
         array = np.asarray(got)
         if want.ndim == 0 and job.x.size > CHECKED:
             continue
-        scale = abs(job.grad[0]) if job.quantity == "s4_backward" else 1.0
-        unit = np.finfo(job.x.dtype).eps * scale * max(K, 1.0) * (job.x.size if not want.ndim else 1)
-        error = float(np.max(abs(array.reshape(-1)[:CHECKED] - want))) / float(unit)
+        terms = 1 if want.ndim else job.x.size
+        scale = K * terms * (abs(job.grad[0]) if job.quantity == "s4_backward" else 1)
+        error = np.max(abs(array.reshape(-1)[:CHECKED] - want)) / scale / np.finfo(job.x.dtype).eps
         if not error <= TOLERANCE:
             return f"error of {error:.3g} units, tolerance {TOLERANCE}"
     return ""

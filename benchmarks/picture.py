@@ -1,6 +1,6 @@
 """The picture: time an element against size, one panel a quantity and dtype."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -66,7 +66,7 @@ def draw(content: Grid, title: str, file: Path) -> None:
     plt.close(figure)
 
 
-def lines(panel: Axes, sizes: Mapping[str, Mapping[str, list[float]]]) -> None:
+def lines(panel: Axes, sizes: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
     """Draw one panel."""
     for name in CONTENDERS:
         points = [(int(n), cell[name][0]) for n, cell in sizes.items() if name in cell]

@@ -12,6 +12,7 @@ benchmarks/results/<processor>.json. It takes some minutes, nearly all of them N
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import s3s4
@@ -45,10 +46,9 @@ def measure() -> list[dict[str, Any]]:
     rows = []
     with progress() as bar:
         for calls in CALLS:
-            task = bar.add_task(f"{calls} calls of each", total=2 * calls)
+            advance = partial(bar.advance, bar.add_task(f"{calls} calls of each", total=2 * calls))
             theirs, ours = (
-                total(call, calls, lambda: bar.advance(task))
-                for call in (lambda: NUMPY.s4(x, K), lambda: s3s4.s4(x, K))
+                total(partial(formula, x, K), calls, advance) for formula in (NUMPY.s4, s3s4.s4)
             )
             rows.append(
                 {

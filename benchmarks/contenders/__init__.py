@@ -65,13 +65,13 @@ CONTENDERS = {
         Contender("s3s4, new output", "ours:fresh", "s3s4", "output allocated in every call"),
         Contender("copy", "copies:threaded", "numpy", "moves the same bytes, all threads"),
         Contender("copy, 1 thread", "copies:single", "numpy", "moves the same bytes, np.copyto"),
-        Contender("numpy", "from_numpy:plain", "numpy", "1 thread; temporaries and a new output, as the expression has"),
+        Contender("numpy", "from_numpy:plain", "numpy", "1 thread; new arrays throughout"),
         Contender("scipy", "from_numpy:with_expit", "scipy", "as numpy, with expit"),
-        Contender("numexpr", "from_numexpr:prepare", "numexpr", "output given; one call for each output"),
+        Contender("numexpr", "from_numexpr:prepare", "numexpr", "output given; a call each"),
         Contender("numba", "from_numba:prepare", "numba", "parallel, fastmath; output given"),
-        Contender("torch", "from_torch:eager", "torch", "as numpy, on all threads; backward by autograd"),
-        Contender("torch.compile", "from_torch:compiled", "torch", "cannot take an output"),
-        Contender("jax.jit", "from_jax:prepare", "jax", "cannot take an output; derivatives by vmap(grad)"),
+        Contender("torch", "from_torch:eager", "torch", "as numpy; backward by autograd"),
+        Contender("torch.compile", "from_torch:compiled", "torch", "takes no output"),
+        Contender("jax.jit", "from_jax:prepare", "jax", "takes no output; vmap(grad)"),
     )
 }
 
