@@ -59,7 +59,7 @@ for dtype in (np.float32, np.float64):
 """
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """What cannot be counted here, and why."""
 
 
@@ -94,7 +94,7 @@ def tool(name: str) -> str:
     """Return the path of a program of the system."""
     path = shutil.which(name)
     if path is None:
-        raise Unavailable(f"{name} is not installed")
+        raise UnavailableError(f"{name} is not installed")
     return path
 
 
@@ -103,7 +103,7 @@ def loops(variant: str) -> dict[str, list[Loop]]:
     """Return the loops of each block function of a variant."""
     module = importlib.util.find_spec(f"s3s4._kernels_{variant}")
     if module is None or module.origin is None:
-        raise Unavailable(f"this build has no variant {variant}")
+        raise UnavailableError(f"this build has no variant {variant}")
     command = [tool("objdump"), "-d", "--no-show-raw-insn", module.origin]
     listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     functions: dict[str, list[Loop]] = {}
@@ -112,7 +112,7 @@ def loops(variant: str) -> dict[str, list[Loop]]:
         if symbol:
             functions[symbol[1]] = nested(body, 8 if symbol[1].endswith("64") else 4)
     if not functions:
-        raise Unavailable(f"the module of variant {variant} is stripped of its symbols")
+        raise UnavailableError(f"the module of variant {variant} is stripped of its symbols")
     return functions
 
 
@@ -168,7 +168,7 @@ def executed(variant: str) -> dict[str, float]:
     """Return instructions per element as callgrind counts them."""
     valgrind = tool("valgrind")
     if variant not in _cpu.VARIANTS:
-        raise Unavailable(f"no variant {variant} on this machine")
+        raise UnavailableError(f"no variant {variant} on this machine")
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "callgrind.out"
         subprocess.run(
@@ -180,7 +180,7 @@ def executed(variant: str) -> dict[str, float]:
         )  # fmt: skip
         costs = self_costs(output.read_text())
     if not costs:
-        raise Unavailable(f"the module of variant {variant} is stripped of its symbols")
+        raise UnavailableError(f"the module of variant {variant} is stripped of its symbols")
     return {name: round(cost / ELEMENTS, 2) for name, cost in costs.items()}
 
 
@@ -213,7 +213,7 @@ def main() -> None:
     for variant in (*EXECUTED, "avx512"):
         try:
             table[variant] = dict(sorted(count(variant).items()))
-        except Unavailable as reason:
+        except UnavailableError as reason:
             raise SystemExit(f"{variant}: {reason}; the table is left as it was") from None
     TABLE.write_text(json.dumps(table, indent=2) + "\n")
     print(f"written: {TABLE}")

@@ -16,13 +16,13 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 @pytest.fixture
 def job(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module of jobs, imported from where it lies."""
+    """Import the module of jobs from where it lies."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     return importlib.import_module("job")
 
 
 def exact(quantity: str, x: float, k: float) -> mpmath.mpf:
-    """A value or a derivative at 30 digits; the derivative by differences."""
+    """Compute a value or, by differences, a derivative at 30 digits."""
 
     def sigmoid(t: mpmath.mpf) -> mpmath.mpf:
         return 1 / (1 + mpmath.exp(-t))

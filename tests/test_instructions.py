@@ -29,7 +29,8 @@ COUNTED = [(variant, kernel) for variant, kernels in EXPECTED.items() for kernel
 def load(name: str) -> ModuleType:
     """Import a module that is no part of the package."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -47,7 +48,7 @@ def counts(variant: str) -> dict[str, float]:
         pytest.skip("the expected counts are gcc's; clang keeps scalar remainders")
     try:
         return instructions.count(variant)
-    except instructions.Unavailable as reason:
+    except instructions.UnavailableError as reason:
         pytest.skip(str(reason))
 
 
@@ -61,6 +62,15 @@ def test_no_more_instructions_than_before(variant: str, kernel: str) -> None:
 def test_every_kernel_has_an_expected_count(variant: str) -> None:
     """A new activation needs new counts: python benchmarks/instructions.py."""
     assert set(counts(variant)) == set(EXPECTED[variant])
+
+
+@pytest.mark.parametrize("variant", instructions.EXECUTED)
+def test_reading_agrees_with_counting(variant: str) -> None:
+    """What is read from the machine code is what is executed, but for a half that is not run."""
+    executed = counts(variant)
+    read = instructions.read(variant)
+    for kernel, count in executed.items():
+        assert 0.7 * read[kernel] <= count <= 1.01 * read[kernel], kernel
 
 
 @pytest.mark.parametrize("variant", EXPECTED)
@@ -104,7 +114,7 @@ def test_compiler_reports_every_loop_vectorised(
     """Compile the generated header as the variant is built and read what was vectorised."""
     try:
         program = instructions.tool(compiler)
-    except instructions.Unavailable as reason:
+    except instructions.UnavailableError as reason:
         pytest.skip(str(reason))
     if variant not in s3s4._cpu.VARIANTS:
         pytest.skip(f"no variant {variant} on this machine")
@@ -115,16 +125,12 @@ def test_compiler_reports_every_loop_vectorised(
     functions = re.findall(r"^static void (s3s4_\w+_(?:block|uniform)_f\d\d)\(", text, re.M)
     source = tmp_path / "all.c"
     # Static functions must be used to be compiled.
-    source.write_text(
-        f'#include "s3s4.h"\nvoid (*const used[])() = {{{", ".join(functions)}}};\n'
-    )
+    source.write_text(f'#include "s3s4.h"\nvoid (*const used[])() = {{{", ".join(functions)}}};\n')
     report, pattern = REPORTS[compiler]
     flags = s3s4._cpu.load(variant).flags.split()
     command = [program, "-c", f"-I{ROOT / 'src'}", source, "-o", tmp_path / "all.o"]
     known = [flag for flag in flags if understood(program, flag, tmp_path)]
-    done = subprocess.run(
-        [*command, *known, *report], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([*command, *known, *report], capture_output=True, text=True, check=True)
     loops = {
         number
         for number, line in enumerate(text.splitlines(), 1)
