@@ -1,0 +1,24 @@
+"""S3 and S4 activation functions and their derivatives, as ufunc-like calls on NumPy arrays."""
+
+from s3s4 import ufuncs
+from s3s4._activation import Activation, activations, get
+from s3s4._config import build_config, show_config
+from s3s4._cpu import get_num_threads, set_num_threads, threads
+from s3s4._published import S3Activation, S4Activation
+
+globals().update(activations)
+
+__all__ = [
+    "Activation",
+    "S3Activation",
+    "S4Activation",
+    "activations",
+    "build_config",
+    "get",
+    "get_num_threads",
+    "set_num_threads",
+    "show_config",
+    "threads",
+    "ufuncs",
+    *activations,
+]

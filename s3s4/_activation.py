@@ -1,0 +1,318 @@
+"""The callable objects: an activation with its derivatives."""
+
+# Design:
+# - A call on a small ndarray is the common case of a network's inner loop: it reaches the ufunc
+#   after one look at the type and the size, and everything else waits behind it.
+# - What NumPy can tell (types, shapes, casting) NumPy tells: its errors are only explained, after
+#   the fact, so that they name the argument.
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from s3s4 import _cpu, _dispatch
+from s3s4._table import TABLE, Entry
+
+LARGE = 1 << 13
+"""Below this many elements a call is the ufunc's, whatever the layout: no thread is worth it."""
+
+UFUNC_OPTIONS = {"out", "where", "dtype", "casting", "order", "subok", "signature"}
+
+
+class Activation:
+    """An activation function with its derivatives, called like a NumPy ufunc.
+
+    Calling it gives the values: ``activation(x, *parameters, out=None, **options)``. Parameters
+    broadcast against x; ``out``, ``where``, ``dtype``, ``casting``, ``order`` and ``subok`` are
+    those of `numpy.ufunc`. Whatever implements ``__array_ufunc__`` or ``__array__`` may be given.
+
+    Attributes
+    ----------
+    name : str
+        The name of the activation, and of its ufunc in `s3s4.ufuncs`.
+    parameters : dict of str to float
+        The parameters with their defaults.
+    """
+
+    __module__ = "s3s4"
+
+    def __init__(self, name: str, entry: Entry) -> None:
+        self.name = self.__name__ = self.__qualname__ = name
+        self.parameters: Mapping[str, float] = entry.parameters
+        self._derivatives = entry.derivatives
+        self._defaults = tuple(entry.parameters.values())
+        self._ufunc = _cpu.ufuncs[name]
+        self.__doc__ = _documentation(name, entry)
+        self.__signature__ = _signature(entry)
+
+    def __repr__(self) -> str:
+        return f"<activation {self.name}{self.__signature__}>"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+    def __call__(self, x: Any, *parameters: Any, **options: Any) -> Any:
+        if not options and type(x) is np.ndarray and x.size < LARGE:
+            try:
+                return self._ufunc(x, *parameters, *self._defaults[len(parameters) :])
+            except (TypeError, ValueError) as error:
+                raise self._explained(error, (x, *parameters), options) from None
+        derivative = options.pop("derivative", False)
+        if derivative:
+            return self.derivative(x, *parameters, **options)
+        return self._run(self.name, x, parameters, options)
+
+    def derivative(self, x: Any, *parameters: Any, wrt: str = "x", **options: Any) -> Any:
+        """The derivative by x or by a parameter, at each element.
+
+        Parameters
+        ----------
+        x : array_like
+            Any shape; float16, float32, float64 or long double, or what casts to one of them.
+        *parameters : array_like
+            The parameters of the activation, by position or name; they broadcast against x.
+        wrt : str
+            "x" or the name of a parameter.
+        **options
+            `out`, `where`, `dtype`, `casting`, `order`, `subok` as for a ufunc, and `device`.
+
+        Returns
+        -------
+        ndarray or scalar
+            Of the broadcast shape.
+
+        Raises
+        ------
+        ValueError
+            If wrt is neither "x" nor a parameter, or shapes do not fit.
+        TypeError
+            If a type does not fit.
+        """
+        if wrt not in self._derivatives:
+            raise ValueError(f"wrt must be one of {', '.join(self._derivatives)}, not {wrt!r}")
+        return self._run(f"{self.name}_d{wrt}", x, parameters, options)
+
+    def value_and_derivative(self, x: Any, *parameters: Any, **options: Any) -> tuple[Any, Any]:
+        """The value and the derivative by x, in one pass that shares their exponentials.
+
+        Parameters
+        ----------
+        x : array_like
+        *parameters : array_like
+            The parameters of the activation, by position or name; they broadcast against x.
+        **options
+            As for `derivative`; `out` is a pair.
+
+        Returns
+        -------
+        value, derivative : ndarray or scalar
+            Each of the broadcast shape.
+        """
+        value, derivative = self._run(f"{self.name}_value_dx", x, parameters, options)
+        return value, derivative
+
+    def backward(self, grad_output: Any, x: Any, *parameters: Any, **named: Any) -> Any:
+        """The vector-Jacobian product: gradients of x and of each parameter, in one pass.
+
+        Parameters
+        ----------
+        grad_output : array_like
+            The gradient by the activation's output; broadcasts to its shape.
+        x : array_like
+        *parameters : array_like
+            The parameters of the activation, by position or name.
+
+        Returns
+        -------
+        grad_x : ndarray or scalar
+            Of the shape of x: the sum of grad_output * derivative over what x is broadcast along.
+        grad_parameter : ndarray or scalar
+            For each parameter, in order, of its shape. The sums are compensated, and the same for
+            every number of threads. An activation without parameters returns grad_x alone.
+        """
+        values = self._bind(parameters, named)
+        _dispatch.choose(named.pop("device", None))
+        if named:
+            raise TypeError(f"backward got an unexpected argument {next(iter(named))!r}")
+        gradients = self._gradients(grad_output, x, values)
+        return gradients if len(gradients) > 1 else gradients[0]
+
+    def _gradients(self, grad_output: Any, x: Any, parameters: list[Any]) -> tuple[Any, ...]:
+        arguments = {"grad_output": grad_output, "x": x, **dict(zip(self.parameters, parameters))}
+        arrays = {name: _real(name, value) for name, value in arguments.items()}
+        weak = [v if type(v) in (float, int) else arrays[n].dtype for n, v in arguments.items()]
+        dtype = np.result_type(*weak, np.float16)
+        shape = _shape({name: array for name, array in arrays.items() if name != "grad_output"})
+        grad_shape = arrays["grad_output"].shape
+        if np.broadcast_shapes(shape, grad_shape) != shape:
+            raise ValueError(f"grad_output of shape {grad_shape} does not fit the output's {shape}")
+        if dtype.type in _cpu.FLOATS:
+            cast = [a if a.dtype.type is dtype.type else a.astype(dtype) for a in arrays.values()]
+            gradients = _cpu.backward(self.name, cast[0], cast[1], cast[2:])
+        else:
+            gradients = tuple(
+                _summed(
+                    arrays["grad_output"]
+                    * _cpu.ufuncs[f"{self.name}_d{by}"](*list(arrays.values())[1:], dtype=dtype),
+                    arrays[by].shape,
+                )
+                for by in self._derivatives
+            )
+        return tuple(g if g.ndim else g[()] for g in gradients)
+
+    def _bind(self, parameters: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+        """Parameters by position, name or default; their names are taken out of `named`."""
+        if len(parameters) > len(self.parameters):
+            raise TypeError(
+                f"{self.name} takes x and {len(self.parameters)} parameters, "
+                f"{len(parameters) + 1} values were given"
+            )
+        values = list(parameters)
+        for index, (name, default) in enumerate(self.parameters.items()):
+            if index < len(parameters):
+                if name in named:
+                    raise TypeError(f"{self.name} got two values for {name!r}")
+            else:
+                values.append(named.pop(name, default))
+        return values
+
+    def _run(self, function: str, x: Any, parameters: tuple[Any, ...], options: Any) -> Any:
+        values = self._bind(parameters, options)
+        _dispatch.choose(options.pop("device", None))
+        unknown = options.keys() - UFUNC_OPTIONS
+        if unknown:
+            raise TypeError(f"{self.name} got an unexpected argument {min(unknown)!r}")
+        if type(x) is np.ndarray and x.size >= LARGE and options.keys() <= {"out"}:
+            count = _cpu.ufuncs[function].nout
+            out = options.get("out")
+            outs = out if isinstance(out, tuple) else (out,) * (count if out is None else 1)
+            if len(outs) == count:
+                results = _cpu.evaluate(function, x, values, outs)
+                if results is not None:
+                    return results if count > 1 else results[0]
+        try:
+            return _cpu.ufuncs[function](x, *values, **options)
+        except (TypeError, ValueError) as error:
+            raise self._explained(error, (x, *values), options) from None
+
+    def _explained(
+        self, error: Exception, values: tuple[Any, ...], options: Mapping[str, Any]
+    ) -> Exception:
+        """The same error with the argument it is about, where that can be told."""
+        arguments = dict(zip(("x", *self.parameters), values))
+        try:
+            for name, value in arguments.items():
+                _real(name, value)
+            shape = _shape({name: np.asarray(value) for name, value in arguments.items()})
+            out = options.get("out")
+            for array in out if isinstance(out, tuple) else (out,):
+                if isinstance(array, np.ndarray):
+                    if not array.flags.writeable:
+                        return ValueError("out is read-only")
+                    if array.shape != shape:
+                        return ValueError(f"out has shape {array.shape}, the result has {shape}")
+                elif array is not None:
+                    return TypeError(f"out must be an array, not {type(array).__name__}")
+        except (TypeError, ValueError) as explanation:
+            return explanation
+        return error
+
+
+def _real(name: str, value: Any) -> np.ndarray:
+    """The value as an array of real numbers, or an error that names it."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+    return array
+
+
+def _shape(arrays: Mapping[str, np.ndarray]) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(*(array.shape for array in arrays.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise ValueError(f"shapes do not broadcast: {shapes}") from None
+
+
+def _summed(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Summed over what shape is broadcast along."""
+    leading = gradient.ndim - len(shape)
+    axes = tuple(range(leading)) + tuple(
+        leading + axis for axis, length in enumerate(shape) if length == 1
+    )
+    return np.asarray(gradient.sum(axis=axes)).reshape(shape) if axes else gradient
+
+
+def _signature(entry: Entry) -> inspect.Signature:
+    kinds = inspect.Parameter
+    positional = [kinds("x", kinds.POSITIONAL_OR_KEYWORD)] + [
+        kinds(name, kinds.POSITIONAL_OR_KEYWORD, default=default)
+        for name, default in entry.parameters.items()
+    ]
+    options = [
+        kinds("derivative", kinds.KEYWORD_ONLY, default=False),
+        kinds("device", kinds.KEYWORD_ONLY, default=None),
+        kinds("out", kinds.KEYWORD_ONLY, default=None),
+        kinds("options", kinds.VAR_KEYWORD),
+    ]
+    return inspect.Signature(positional + options)
+
+
+def _documentation(name: str, entry: Entry) -> str:
+    lines = [entry.doc, "", "Parameters", "----------", "x : array_like"]
+    lines += ["    float16, float32, float64, long double, or what casts to one of them."]
+    for parameter, default in entry.parameters.items():
+        lines += [f"{parameter} : array_like, default {default:g}", "    Broadcasts against x."]
+    lines += [
+        "derivative : bool, default False",
+        "    The derivative by x instead of the value.",
+        'device : {"auto", "cpu"}, optional',
+        "    Where to compute.",
+        "out, where, dtype, casting, order, subok",
+        "    As for any `numpy.ufunc`.",
+        "",
+        "Returns",
+        "-------",
+        "ndarray or scalar",
+        "    Of the broadcast shape.",
+        "",
+        "Raises",
+        "------",
+        "TypeError",
+        "    If an argument does not hold real numbers.",
+        "ValueError",
+        "    If shapes do not fit, or out is read-only.",
+        "",
+        "Notes",
+        "-----",
+    ]
+    lines += [f"By {by}: {doc}" for by, doc in entry.derivatives.items()]
+    return "\n".join(lines)
+
+
+activations: dict[str, Activation] = {n: Activation(n, entry) for n, entry in TABLE.items()}
+"""Every activation, by name."""
+
+
+def get(name: str) -> Activation:
+    """The activation of a name.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Activation
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    try:
+        return activations[name]
+    except (KeyError, TypeError):
+        raise ValueError(f"name must be one of {', '.join(activations)}, not {name!r}") from None

@@ -1,0 +1,37 @@
+"""What a bug report needs to know of this build and this process."""
+
+import platform
+import sys
+from importlib.metadata import version
+
+import numpy as np
+
+from s3s4 import _cpu, _dispatch
+
+
+def build_config() -> dict[str, object]:
+    """Versions, the variant in use with its compiler and flags, threads and device.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "s3s4": version("s3s4"),
+        "numpy": np.__version__,
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "variant": _cpu.variant,
+        "variants": list(_cpu.VARIANTS),
+        "compiler": _cpu.kernels.compiler,
+        "flags": _cpu.kernels.flags,
+        "openmp": _cpu.openmp_runtime(),
+        "threads": _cpu.get_num_threads(),
+        "gpu": _dispatch.NO_GPU,
+    }
+
+
+def show_config() -> None:
+    """Print `build_config()`."""
+    for name, value in build_config().items():
+        print(f"{name:10} {', '.join(value) if isinstance(value, list) else value}")

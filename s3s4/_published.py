@@ -1,0 +1,120 @@
+"""S3 and S4 under the interface they were published with: objects that hold the parameters."""
+
+from typing import Any
+
+import numpy as np
+
+from s3s4 import _cpu, _dispatch
+from s3s4._activation import get
+
+
+class _Published:
+    """Calls, `forward` and `backward` of one activation with fixed parameters."""
+
+    _name: str
+
+    def __init__(self, device: str, gpu_threshold: int | None) -> None:
+        _dispatch.choose(device)
+        if gpu_threshold is not None and (
+            isinstance(gpu_threshold, bool)
+            or not isinstance(gpu_threshold, int)
+            or gpu_threshold < 0
+        ):
+            raise ValueError(f"gpu_threshold must be a size or None, not {gpu_threshold!r}")
+        self.device = device
+        self.gpu_threshold = gpu_threshold
+
+    def __call__(self, x: Any, derivative: bool = False) -> Any:
+        """The values at x, or the derivatives by x."""
+        activation = get(self._name)
+        call = activation.derivative if derivative else activation
+        return call(x, *self._parameters(), device=self.device)
+
+    def forward(self, x: Any) -> Any:
+        """The values at x."""
+        return self(x)
+
+    def backward(self, x: Any) -> Any:
+        """The derivatives by x. (`s3s4.s4.backward` is the vector-Jacobian product.)"""
+        return self(x, derivative=True)
+
+    def _parameters(self) -> tuple[Any, ...]:
+        return ()
+
+    @property
+    def is_gpu_available(self) -> bool:
+        """Whether this object could compute on a GPU."""
+        return False
+
+    def get_backend_info(self, x: Any) -> dict[str, Any]:
+        """Where a call with x computes, and why."""
+        array = np.asarray(x)
+        return {
+            "device": _dispatch.choose(self.device),
+            "reason": _dispatch.NO_GPU,
+            "variant": _cpu.variant,
+            "threads": _cpu.get_num_threads(),
+            "size": array.size,
+            "dtype": str(array.dtype),
+        }
+
+
+class S3Activation(_Published):
+    """S3 as an object.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu"}
+        Where to compute.
+    gpu_threshold : int, optional
+        The size from which "auto" takes a GPU; without one it changes nothing.
+
+    Raises
+    ------
+    RuntimeError
+        If device is "gpu" and there is none.
+    """
+
+    _name = "s3"
+
+    def __init__(self, device: str = "auto", gpu_threshold: int | None = None) -> None:
+        super().__init__(device, gpu_threshold)
+
+    def __repr__(self) -> str:
+        return f"S3Activation(device={self.device!r}, gpu_threshold={self.gpu_threshold})"
+
+
+class S4Activation(_Published):
+    """S4 with a fixed steepness, as an object.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu"}
+        Where to compute.
+    k : array_like, default 5.0
+        The steepness.
+    gpu_threshold : int, optional
+        The size from which "auto" takes a GPU; without one it changes nothing.
+
+    Raises
+    ------
+    RuntimeError
+        If device is "gpu" and there is none.
+    """
+
+    _name = "s4"
+
+    def __init__(
+        self, device: str = "auto", k: Any = 5.0, gpu_threshold: int | None = None
+    ) -> None:
+        super().__init__(device, gpu_threshold)
+        self.k = k
+
+    def _parameters(self) -> tuple[Any, ...]:
+        return (self.k,)
+
+    def __repr__(self) -> str:
+        return (
+            f"S4Activation(device={self.device!r}, k={self.k}, "
+            f"gpu_threshold={self.gpu_threshold})"
+        )

@@ -1,0 +1,34 @@
+# cython: language_level=3
+"""Which instruction sets the processor and the operating system have."""
+# Design: a module of its own, built for any processor, so that no kernels module is ever loaded
+# to find out that it must not be.
+
+cdef extern from *:
+    """
+    #if (defined(__x86_64__) || defined(_M_X64)) && defined(__GNUC__)
+    #define S3S4_HAS(feature) (__builtin_cpu_supports(feature) != 0)
+    static int s3s4_has_avx2(void) {
+        return S3S4_HAS("avx2") && S3S4_HAS("fma") && S3S4_HAS("f16c");
+    }
+    static int s3s4_has_avx512(void) {
+        return s3s4_has_avx2() && S3S4_HAS("avx512f") && S3S4_HAS("avx512bw") &&
+               S3S4_HAS("avx512dq") && S3S4_HAS("avx512vl");
+    }
+    #else
+    static int s3s4_has_avx2(void) { return 0; }
+    static int s3s4_has_avx512(void) { return 0; }
+    #endif
+    """
+    const char *VARIANTS "S3S4_VARIANTS"
+    bint has_avx2 "s3s4_has_avx2"()
+    bint has_avx512 "s3s4_has_avx512"()
+
+
+def supported():
+    """The variants beyond the plainest that this processor can run, as a set of names."""
+    return {name for name, has in (("avx512", has_avx512()), ("avx2", has_avx2())) if has}
+
+
+def built():
+    """The variants of this build, best first."""
+    return tuple(VARIANTS.decode().split(","))

@@ -1,0 +1,92 @@
+"""Every activation and its derivatives, written once.
+
+Design:
+- `generate.py` turns this text into C for the CPU kernels and into typed Python for the GPU, so
+  it holds nothing but assignments, conditional expressions, arithmetic and the primitives below.
+- An activation is a function `name(x, parameter=default, ...)`. Its docstring documents the public
+  object, its signature gives the parameters, and `name_dx` and `name_d<parameter>` are its
+  derivatives. A leading underscore marks parts that several of them share.
+- Primitives, for u, k >= 0: `exp_neg(u)` is e^-u, `exp_neg_product(k, u)` is e^-(k u) without
+  rounding the product, `finite(u)` is u with a huge number in place of infinity, so that
+  0 * infinity never arises. NaN passes through all of them.
+- Expressions are rearranged over one denominator: no term overflows, and terms that cancel in the
+  textbook form are combined on paper instead. The definitions stand above each.
+"""
+
+
+def s3(x):
+    """S3: the sigmoid left of zero, softsign right of it.
+
+    s3(x) = 1 / (1 + e^-x) for x <= 0 and x / (1 + x) for x > 0. It jumps at 0, from 1/2 on the
+    left (the value taken at 0) to 0 on the right.
+    """
+    w = _s3_parts(x)
+    return w / (1 + w)
+
+
+def s3_dx(x):
+    """d s3 / d x: s (1 - s) with s = 1 / (1 + e^-x) for x <= 0, and 1 / (1 + x)^2 for x > 0.
+
+    At 0 the left value 1/4 is taken, in step with s3(0) = 1/2.
+    """
+    w = _s3_parts(x)
+    r = 1 / (1 + w)
+    return (1 if x > 0 else w) * r * r
+
+
+def _s3_parts(x):
+    # sigmoid(x) = E / (1 + E) with E = e^-|x| for x <= 0, and softsign(x) = u / (1 + u) with
+    # u = |x| for x > 0: the same w / (1 + w) on both sides.
+    u = finite(abs(x))
+    E = exp_neg(abs(x))
+    return u if x > 0 else E
+
+
+def s4(x, k=5.0):
+    """S4: the smooth blend of the sigmoid and softsign, with steepness k.
+
+    s4(x, k) = a softsign(x) + (1 - a) sigmoid(x) with a = sigmoid(k x),
+    softsign(x) = x / (1 + |x|) and sigmoid(x) = 1 / (1 + e^-x).
+    """
+    # a = 1/q or F/q, sigmoid = 1/p or E/p, softsign = +-u/c: all over c p q. For x < 0, k > 0,
+    # E c - F u p is written so that nothing grows by u where E and F are close (k near 1).
+    u, E, F, c, p, q = _s4_parts(x, k)
+    right = F * c + u * p if k >= 0 else F * u * p + c
+    left = E + u * ((E - F) - E * F) if k >= 0 else F * E * c - u * p
+    return (right if x >= 0 else left) / (c * p * q)
+
+
+def s4_dx(x, k=5.0):
+    """d s4 / d x = k a (1 - a) (softsign - sigmoid) + a / (1 + |x|)^2 + (1 - a) s (1 - s).
+
+    Here s = sigmoid(x) and a = sigmoid(k x).
+    """
+    # All three terms over (c p q)^2. For x < 0, k > 0 the terms in E and k F c are regrouped as
+    # c (E c - k F u p^2) so that their difference is taken before it is multiplied by u.
+    u, E, F, c, p, q = _s4_parts(x, k)
+    kF = k * F if F != 0 else F
+    blend = kF * (u * E - 1) * p
+    right = c * blend + q * (
+        p * p + F * (E * c) * c if k >= 0 else F * p * p + E * c * c
+    )
+    left = c * (E + u * ((E - kF) - kF * E * (2 + E))) + (
+        F * q * p * p + E * c * c * (F - kF * p)
+    ) if k >= 0 else q * (p * p + F * (E * c) * c) - kF * (u * p + E * c) * c * p
+    r = 1 / (c * p * q)
+    return (right if x >= 0 else left) * r * r
+
+
+def s4_dk(x, k=5.0):
+    """d s4 / d k = x a (1 - a) (softsign - sigmoid), with a = sigmoid(k x)."""
+    # a (1 - a) = F / q^2. For x >= 0 softsign - sigmoid = (u E - 1) / (c p), with no
+    # cancellation as u E < 1/2; for x < 0 it is -(u p + E c) / (c p), and x = -|x|.
+    u, E, F, c, p, q = _s4_parts(x, k)
+    xF = (u if x >= 0 else abs(x)) * F if F != 0 else F
+    return (u * E - 1 if x >= 0 else u * p + E * c) / (c * p * q * q) * xF
+
+
+def _s4_parts(x, k):
+    u = finite(abs(x))
+    E = exp_neg(abs(x))
+    F = exp_neg_product(abs(k), abs(x))
+    return u, E, F, 1 + u, 1 + E, 1 + F

@@ -1,0 +1,480 @@
+"""Translate formulas.py: C functions for the kernels and C users, and the table of activations.
+
+Usage: python generate.py formulas.py s3s4.h|table.h|_table.py OUTPUT
+
+Design:
+- A body becomes a list of single assignments and one expression per output. Parts with a leading
+  underscore are inlined; bodies are merged by name, so that a value and its derivatives share
+  their exponentials.
+- A scalar function is that list, one C statement each. A block function runs over 256 elements at
+  a time and gives every exponential a loop of its own, into an array on the stack: one long loop
+  body would overflow the window in which a core looks for independent work. What is cheap is
+  computed again in each loop that needs it.
+- Constants are cast to the type of the loop, or a float loop would be computed in double.
+- What is not understood is refused with its line, never guessed.
+"""
+
+import ast
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+EXPENSIVE = {"exp_neg", "exp_neg_product"}
+UNIFORM = {"exp_neg_product"}  # primitives with a form for a parameter that a whole loop shares
+CHEAP = {"abs", "finite"}
+C_TYPES = {"f32": ("float", "f"), "f64": ("double", ""), "ld": ("long double", "L")}
+BLOCK_TYPES = ("f32", "f64")
+OPERATORS: dict[type, str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/",
+    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
+}  # fmt: skip
+
+UNDERSTOOD = (ast.Name, ast.Load, ast.BinOp, ast.IfExp, ast.UnaryOp, ast.USub, *OPERATORS)
+
+
+class Refused(SystemExit):
+    """What the translator does not understand, with the file and line."""
+
+    def __init__(self, node: ast.AST, reason: str) -> None:
+        super().__init__(f"formulas.py:{getattr(node, 'lineno', '?')}: {reason}")
+
+
+@dataclass
+class Body:
+    """Single assignments in order, and the expressions they lead to."""
+
+    inputs: list[str]
+    assignments: dict[str, ast.expr] = field(default_factory=dict)
+    outputs: list[ast.expr] = field(default_factory=list)
+
+    def needed(self, expressions: list[ast.expr], known: set[str]) -> list[str]:
+        """Names to assign, in order, before the expressions, given the known ones."""
+        wanted: set[str] = set()
+        queue = list(expressions)
+        while queue:
+            for name in names(queue.pop()) - known - wanted - set(self.inputs):
+                wanted.add(name)
+                queue.append(self.assignments[name])
+        return [name for name in self.assignments if name in wanted]
+
+
+@dataclass
+class Activation:
+    """An activation as formulas.py states it."""
+
+    name: str
+    parameters: dict[str, float]
+    doc: str
+    derivatives: dict[str, str]  # by what -> documentation
+
+
+@dataclass
+class Function:
+    """A function of the table: what the kernels know by name."""
+
+    name: str
+    doc: str
+    body: Body
+    public: bool
+
+    @property
+    def exponentials(self) -> int:
+        return sum(is_expensive(value) for value in self.body.assignments.values())
+
+
+def names(node: ast.AST) -> set[str]:
+    return {
+        n.id for n in ast.walk(node) if isinstance(n, ast.Name)
+    } - EXPENSIVE - CHEAP  # fmt: skip
+
+
+def is_expensive(node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in EXPENSIVE
+    )
+
+
+class Formulas:
+    """The functions of formulas.py, read and checked."""
+
+    def __init__(self, text: str) -> None:
+        module = ast.parse(text)
+        self.functions: dict[str, ast.FunctionDef] = {}
+        for node in module.body:
+            if isinstance(node, ast.FunctionDef):
+                self.functions[node.name] = node
+            elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+                raise Refused(node, f"only functions may stand here, not {type(node).__name__}")
+
+    def activations(self) -> list[Activation]:
+        public = [name for name in self.functions if not name.startswith("_")]
+        bases = [n for n in public if not any(n.startswith(f"{b}_d") for b in public if b != n)]
+        return [self._activation(name) for name in bases]
+
+    def _activation(self, name: str) -> Activation:
+        node = self.functions[name]
+        arguments = [a.arg for a in node.args.args]
+        if arguments[:1] != ["x"] or len(node.args.defaults) != len(arguments) - 1:
+            raise Refused(node, f"{name} must take x, then parameters that have defaults")
+        defaults = {
+            a: float(ast.literal_eval(d))
+            for a, d in zip(arguments[1:], node.args.defaults, strict=True)
+        }
+        derivatives = {}
+        for argument in arguments:
+            if f"{name}_d{argument}" not in self.functions:
+                raise Refused(node, f"the derivative {name}_d{argument} is missing")
+            derivatives[argument] = documentation(self.functions[f"{name}_d{argument}"])
+        return Activation(name, defaults, documentation(node), derivatives)
+
+    def body(self, name: str) -> Body:
+        """The assignments and outputs of a function, with its parts inlined."""
+        node = self.functions[name]
+        body = Body([a.arg for a in node.args.args])
+        for statement in node.body:
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+                continue
+            if isinstance(statement, ast.Return) and statement.value is not None:
+                value = statement.value
+                body.outputs = list(value.elts) if isinstance(value, ast.Tuple) else [value]
+                for output in body.outputs:
+                    check(output)
+            elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+                self._assign(body, statement.targets[0], statement.value)
+            else:
+                raise Refused(statement, f"cannot translate {type(statement).__name__}")
+        if not body.outputs:
+            raise Refused(node, f"{name} returns nothing")
+        return body
+
+    def _assign(self, body: Body, target: ast.expr, value: ast.expr) -> None:
+        targets = target.elts if isinstance(target, ast.Tuple) else [target]
+        if isinstance(value, ast.Call) and getattr(value.func, "id", "").startswith("_"):
+            part = self.body(ast.unparse(value.func))
+            if [ast.unparse(a) for a in value.args] != part.inputs:
+                raise Refused(value, "a part is called with the names of its own arguments")
+            for name, expression in part.assignments.items():
+                add(body, name, expression)
+            values = part.outputs
+        else:
+            values = list(value.elts) if isinstance(value, ast.Tuple) else [value]
+        if len(values) != len(targets):
+            raise Refused(target, f"{len(targets)} names for {len(values)} values")
+        for one, expression in zip(targets, values, strict=True):
+            if not isinstance(one, ast.Name):
+                raise Refused(one, f"cannot assign to {type(one).__name__}")
+            check(expression)
+            add(body, one.id, expression)
+
+
+def add(body: Body, name: str, expression: ast.expr) -> None:
+    """Assign a name once; the same assignment again is the same value."""
+    if isinstance(expression, ast.Name) and expression.id == name:
+        return
+    known = body.assignments.get(name)
+    if name in body.inputs or (known and ast.unparse(known) != ast.unparse(expression)):
+        raise Refused(expression, f"{name} is assigned twice")
+    body.assignments[name] = expression
+
+
+def check(node: ast.expr) -> None:
+    """Refuse what has no translation, and exponentials that hide inside an expression."""
+    for child in ast.walk(node):
+        if isinstance(child, ast.Call):
+            if not isinstance(child.func, ast.Name) or child.func.id not in CHEAP | EXPENSIVE:
+                raise Refused(child, f"unknown primitive {ast.unparse(child.func)}")
+            if child.keywords:
+                raise Refused(child, "primitives take no keywords")
+            if child is not node and is_expensive(child):
+                raise Refused(child, f"give {child.func.id}(...) a name of its own")
+        elif isinstance(child, ast.Constant):
+            if type(child.value) not in (int, float):
+                raise Refused(child, f"cannot translate the constant {child.value!r}")
+        elif isinstance(child, ast.Compare):
+            if len(child.ops) != 1:
+                raise Refused(child, "one comparison at a time")
+        elif not isinstance(child, UNDERSTOOD):
+            raise Refused(child, f"cannot translate {type(child).__name__}")
+
+
+def documentation(node: ast.FunctionDef) -> str:
+    text = ast.get_docstring(node)
+    if not text:
+        raise Refused(node, f"{node.name} has no docstring")
+    return text
+
+
+def merge(bodies: list[Body]) -> Body:
+    """One body with the outputs of several; a name that differs is renamed."""
+    merged = Body(bodies[0].inputs)
+    for index, body in enumerate(bodies):
+        renamed = {
+            name: f"{name}_{index}"
+            for name, value in body.assignments.items()
+            if name in merged.assignments
+            and ast.unparse(merged.assignments[name]) != ast.unparse(value)
+        }
+        for name, value in body.assignments.items():
+            merged.assignments[renamed.get(name, name)] = rename(value, renamed)
+        merged.outputs += [rename(output, renamed) for output in body.outputs]
+    return merged
+
+
+def rename(node: ast.expr, renamed: dict[str, str]) -> ast.expr:
+    copy = ast.parse(ast.unparse(node), mode="eval").body
+    for child in ast.walk(copy):
+        if isinstance(child, ast.Name):
+            child.id = renamed.get(child.id, child.id)
+    return copy
+
+
+def table(formulas: Formulas) -> list[Function]:
+    """Every function the kernels have: values, derivatives, and the merged ones."""
+    functions = []
+    for activation in formulas.activations():
+        name = activation.name
+        value = formulas.body(name)
+        derivatives = {by: formulas.body(f"{name}_d{by}") for by in activation.derivatives}
+        functions.append(Function(name, activation.doc, value, True))
+        for by, body in derivatives.items():
+            functions.append(Function(f"{name}_d{by}", activation.derivatives[by], body, True))
+        both = merge([value, derivatives["x"]])
+        doc = f"{name} and its derivative by x, in one pass."
+        functions.append(Function(f"{name}_value_dx", doc, both, True))
+        backward = merge(list(derivatives.values()))
+        backward.outputs = [
+            ast.BinOp(ast.Name("g"), ast.Mult(), output) for output in backward.outputs
+        ]
+        backward.inputs = ["g", *backward.inputs]
+        doc = f"g times each derivative of {name}."
+        functions.append(Function(f"{name}_backward", doc, backward, False))
+    return functions
+
+
+def c_expression(node: ast.expr, kind: str, uniform: frozenset[str] = frozenset()) -> str:
+    """A C expression; `uniform` names the arguments that a whole loop shares."""
+
+    def c(child: ast.expr) -> str:
+        return c_expression(child, kind, uniform)
+
+    match node:
+        case ast.Constant(value=value):
+            return f"{float(value)!r}{C_TYPES[kind][1]}"
+        case ast.Name(id=name):
+            return name
+        case ast.BinOp(left=left, op=op, right=right):
+            return f"({c(left)} {OPERATORS[type(op)]} {c(right)})"
+        case ast.UnaryOp(operand=operand):
+            return f"(-{c(operand)})"
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            return f"({c(left)} {OPERATORS[type(op)]} {c(right)})"
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return f"({c(test)} ? {c(body)} : {c(orelse)})"
+        case ast.Call(func=ast.Name(id=name), args=args):
+            form = "_uniform" if name in UNIFORM and names(args[0]) <= uniform else ""
+            return f"s3s4_{name}{form}_{kind}({', '.join(map(c, args))})"
+    raise Refused(node, f"cannot translate {type(node).__name__}")
+
+
+def scalar_function(function: Function, kind: str) -> str:
+    """One element: a single output is returned, several go through pointers."""
+    ctype = C_TYPES[kind][0]
+    body = function.body
+    arguments = [f"{ctype} {name}" for name in body.inputs]
+    lines = [
+        f"    const {ctype} {name} = {c_expression(body.assignments[name], kind)};"
+        for name in body.needed(body.outputs, set())
+    ]
+    results = [c_expression(output, kind) for output in body.outputs]
+    if len(results) == 1:
+        returns = ctype
+        lines.append(f"    return {results[0]};")
+    else:
+        returns = "void"
+        arguments += [f"{ctype} *out{i}" for i in range(len(results))]
+        lines += [f"    const {ctype} value{i} = {r};" for i, r in enumerate(results)]
+        lines += [f"    *out{i} = value{i};" for i in range(len(results))]
+    head = f"static inline {returns} s3s4_{function.name}_{kind}({', '.join(arguments)})"
+    return "\n".join([f"{head} {{", *lines, "}"])
+
+
+def block_function(function: Function, kind: str, uniform: bool) -> str:
+    """Any multiple of 16 elements; `uniform`: each parameter is one value for all of them."""
+    ctype = C_TYPES[kind][0]
+    body = function.body
+    elements = [name for name in body.inputs if not uniform or name in ("g", "x")]
+    shared = frozenset(body.inputs) - frozenset(elements)
+    expensive = [n for n in body.assignments if is_expensive(body.assignments[n])]
+
+    def assign(name: str) -> str:
+        value = body.assignments[name]
+        return f"{ctype} {name} = {c_expression(value, kind, shared)};"
+
+    def loop(targets: dict[str, ast.expr]) -> list[str]:
+        used = set().union(*(names(value) for value in targets.values()))
+        steps = body.needed(list(targets.values()), set(expensive))
+        used = used.union(*(names(body.assignments[name]) for name in steps))
+        return [
+            "        S3S4_INDEPENDENT",
+            "        for (ptrdiff_t i = 0; i < m; i++) {",
+            *(f"            const {ctype} {n} = in_{n}[i];" for n in elements if n in used),
+            *(f"            const {ctype} {n} = block_{n}[i];" for n in expensive if n in used),
+            *(f"            const {assign(name)}" for name in steps),
+            *(
+                f"            const {ctype} new_{i} = {c_expression(v, kind, shared)};"
+                for i, v in enumerate(targets.values())
+            ),
+            *(f"            {target}[i] = new_{i};" for i, target in enumerate(targets)),
+            "        }",
+        ]
+
+    form = "uniform" if uniform else "block"
+    lines = [
+        f"static void s3s4_{function.name}_{form}_{kind}(",
+        f"    ptrdiff_t n, const {ctype} *const *in, {ctype} *const *out) {{",
+        *(
+            f"    const {ctype} {name} = in[{i}][0];"
+            for i, name in enumerate(body.inputs)
+            if name in shared
+        ),
+        "    for (ptrdiff_t start = 0; start < n; start += S3S4_BLOCK) {",
+        "        const ptrdiff_t m = S3S4_BLOCK_LENGTH(n - start);",
+        *(f"        {ctype} block_{name}[S3S4_BLOCK];" for name in expensive),
+        *(
+            f"        const {ctype} *in_{name} = in[{i}] + start;"
+            for i, name in enumerate(body.inputs)
+            if name in elements
+        ),
+        *(f"        {ctype} *out_{i} = out[{i}] + start;" for i in range(len(body.outputs))),
+    ]
+    for name in expensive:
+        lines += loop({f"block_{name}": body.assignments[name]})
+    lines += loop({f"out_{i}": output for i, output in enumerate(body.outputs)})
+    return "\n".join([*lines, "    }", "}"])
+
+
+HEADER = """\
+/* s3s4.h: every activation as C99 functions, generated from formulas.py.
+ *
+ * s3s4_<name>_<f32|f64|ld>(x, parameters...) computes one element.
+ * s3s4_<name>_block_<f32|f64>(n, in, out) computes n elements, n a multiple of 16, from arrays
+ * in[0] = x, in[1] = first parameter, ... to arrays out[0], ...; out may be one of in.
+ * s3s4_<name>_uniform_<f32|f64> takes parameters of one element each, at most S3S4_UNIFORM_MAX.
+ */
+#ifndef S3S4_H
+#define S3S4_H
+
+#include <stddef.h>
+
+#include "vecmath.h"
+
+#define S3S4_BLOCK 256
+#define S3S4_BLOCK_LENGTH(left) (((left) < S3S4_BLOCK ? (left) : S3S4_BLOCK) & ~(ptrdiff_t)15)
+
+#if defined(__clang__)
+#define S3S4_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define S3S4_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define S3S4_INDEPENDENT
+#endif
+"""
+
+
+def header(functions: list[Function]) -> str:
+    parts = [HEADER]
+    for function in functions:
+        parts += [scalar_function(function, kind) for kind in C_TYPES if function.public]
+        for kind in BLOCK_TYPES:
+            parts += [block_function(function, kind, uniform) for uniform in uniform_forms(function)]
+    return "\n\n".join([*parts, "#endif\n"])
+
+
+def uniform_forms(function: Function) -> list[bool]:
+    """A function without parameters has one form for both."""
+    return [False, True] if set(function.body.inputs) - {"g", "x"} else [False]
+
+
+def c_table(functions: list[Function]) -> str:
+    """The table of functions that the kernels are driven by."""
+    lines = ["/* Generated from formulas.py: what kernels.pyx knows of each function. */"]
+    for function in functions:
+        if function.public:
+            lines.append(long_double_loop(function))
+    lines.append("static const s3s4_function s3s4_functions[] = {")
+    for function in functions:
+        form = "uniform" if True in uniform_forms(function) else "block"
+        fields = [
+            c_string(function.name),
+            c_string(function.doc),
+            str(len(function.body.inputs)),
+            str(len(function.body.outputs)),
+            str(int(function.public)),
+            str(function.exponentials),
+            *(f"s3s4_{function.name}_block_{kind}" for kind in BLOCK_TYPES),
+            *(f"s3s4_{function.name}_{form}_{kind}" for kind in BLOCK_TYPES),
+            f"s3s4_{function.name}_long" if function.public else "NULL",
+        ]
+        lines.append("    {" + ",\n     ".join(fields) + "},")
+    return "\n".join([*lines, "};", ""])
+
+
+def long_double_loop(function: Function) -> str:
+    inputs = [f"in[{i}]" for i in range(len(function.body.inputs))]
+    call = f"s3s4_{function.name}_ld({', '.join(inputs)}"
+    if len(function.body.outputs) == 1:
+        call = f"out[0] = {call})"
+    else:
+        call += "".join(f", &out[{i}]" for i in range(len(function.body.outputs))) + ")"
+    head = f"static void s3s4_{function.name}_long(const long double *in, long double *out)"
+    return f"{head} {{\n    {call};\n}}"
+
+
+def c_string(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", '\\n"\n     "')
+    return f'"{escaped}"'
+
+
+def python_table(formulas: Formulas) -> str:
+    """What the Python front knows of each activation."""
+    lines = [
+        '"""The activations: parameters with their defaults, documentation. Generated."""',
+        "",
+        "from typing import NamedTuple",
+        "",
+        "",
+        "class Entry(NamedTuple):",
+        '    """An activation of formulas.py."""',
+        "",
+        "    parameters: dict[str, float]",
+        "    doc: str",
+        "    derivatives: dict[str, str]",
+        "",
+        "",
+        "TABLE = {",
+    ]
+    for activation in formulas.activations():
+        lines += [
+            f"    {activation.name!r}: Entry(",
+            f"        {activation.parameters!r},",
+            f"        {activation.doc!r},",
+            f"        {activation.derivatives!r},",
+            "    ),",
+        ]
+    return "\n".join([*lines, "}", ""])
+
+
+def main(source: str, kind: str, output: str) -> None:
+    formulas = Formulas(Path(source).read_text())
+    texts = {
+        "s3s4.h": lambda: header(table(formulas)),
+        "table.h": lambda: c_table(table(formulas)),
+        "_table.py": lambda: python_table(formulas),
+    }
+    Path(output).write_text(texts[kind]())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,111 @@
+/* memory.h: elements as they lie in memory (strides, byte order, half precision) and in blocks.
+ *
+ * Design:
+ * - Elements are copied bit by bit, so that nothing need be aligned and NaN keeps its payload.
+ * - With F16C (part of the avx2 and avx512 variants) the processor converts half precision;
+ *   elsewhere an exact multiplication moves the exponent, branch-free, and compilers vectorise it.
+ */
+#ifndef S3S4_MEMORY_H
+#define S3S4_MEMORY_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define S3S4_COPY_STRIDED(type)                                                   \
+    for (ptrdiff_t i = 0; i < n; i++) {                                           \
+        type element;                                                             \
+        memcpy(&element, from + i * from_stride, sizeof element);                 \
+        memcpy(to + i * to_stride, &element, sizeof element);                     \
+    }
+
+/* n elements of 2, 4 or 8 bytes; strides in bytes, of either sign or 0. */
+static inline void s3s4_copy(char *to, ptrdiff_t to_stride, const char *from,
+                             ptrdiff_t from_stride, ptrdiff_t n, ptrdiff_t size) {
+    if (to_stride == size && from_stride == size) memcpy(to, from, (size_t)(n * size));
+    else if (size == 8) S3S4_COPY_STRIDED(uint64_t)
+    else if (size == 4) S3S4_COPY_STRIDED(uint32_t)
+    else S3S4_COPY_STRIDED(uint16_t)
+}
+
+#define S3S4_SWAP(type, swapped)                                                  \
+    for (ptrdiff_t i = 0; i < n; i++) {                                           \
+        type element;                                                             \
+        memcpy(&element, at + i * size, sizeof element);                          \
+        element = swapped(element);                                               \
+        memcpy(at + i * size, &element, sizeof element);                          \
+    }
+
+/* Reverse the bytes of n contiguous elements of 2, 4 or 8 bytes. */
+static inline void s3s4_swap_bytes(char *at, ptrdiff_t n, ptrdiff_t size) {
+    if (size == 8) S3S4_SWAP(uint64_t, __builtin_bswap64)
+    else if (size == 4) S3S4_SWAP(uint32_t, __builtin_bswap32)
+    else S3S4_SWAP(uint16_t, __builtin_bswap16)
+}
+
+#if defined(__F16C__)
+#include <immintrin.h>
+
+static inline void s3s4_float_from_half(float *to, const uint16_t *from, ptrdiff_t n) {
+    ptrdiff_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(from + i))));
+    for (; i < n; i++) to[i] = _cvtsh_ss(from[i]);
+}
+
+static inline void s3s4_half_from_float(uint16_t *to, const float *from, ptrdiff_t n) {
+    ptrdiff_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm_storeu_si128((__m128i *)(to + i),
+                         _mm256_cvtps_ph(_mm256_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT));
+    for (; i < n; i++) to[i] = _cvtss_sh(from[i], _MM_FROUND_TO_NEAREST_INT);
+}
+
+#else
+
+static inline float s3s4_float_of_bits(uint32_t bits) {
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+static inline uint32_t s3s4_bits_of_float(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+/* Exponent and fraction in place, then times 2^(127-15): exact, for subnormals too. Infinity and
+ * NaN land at 2^16 and above: their exponent is filled up. */
+static inline void s3s4_float_from_half(float *to, const uint16_t *from, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const uint32_t half = from[i];
+        const float finite = s3s4_float_of_bits((half & 0x7fffu) << 13) * 0x1p112f;
+        const uint32_t special = finite >= 0x1p16f ? 0x7f800000u : 0u;
+        to[i] = s3s4_float_of_bits(s3s4_bits_of_float(finite) | special | (half & 0x8000u) << 16);
+    }
+}
+
+/* Adding a power of two 13 exponents up (at least 2^-1, where half's subnormals end) makes the
+ * addition itself round to half's fraction, ties to even; large values overflow to infinity. */
+static inline void s3s4_half_from_float(uint16_t *to, const float *from, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const uint32_t bits = s3s4_bits_of_float(from[i]);
+        const uint32_t magnitude = bits & 0x7fffffffu;
+        const uint32_t exponent = magnitude & 0x7f800000u;
+        const uint32_t lowest = 0x38800000u; /* 2^-14, half's smallest normal */
+        const uint32_t ruler = (exponent > lowest ? exponent : lowest) + (13u << 23);
+        const float rounded = s3s4_float_of_bits(magnitude) + s3s4_float_of_bits(ruler);
+        /* ruler's exponent counts from 2^-1 on; the fraction may carry into it, as it should. */
+        const uint32_t finite = ((ruler - lowest - (13u << 23)) >> 13) +
+                                (s3s4_bits_of_float(rounded) - ruler);
+        const uint32_t value = magnitude > 0x7f800000u  ? 0x7e00u
+                               : magnitude >= 0x477ff000u ? 0x7c00u
+                                                          : finite;
+        to[i] = (uint16_t)((bits >> 16 & 0x8000u) | value);
+    }
+}
+
+#endif
+
+#endif

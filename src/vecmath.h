@@ -1,0 +1,214 @@
+/* vecmath.h: the primitives of formulas.py in C99, branch-free so that compilers vectorise them.
+ *
+ * Design:
+ * - Bit patterns go through memcpy and selections are written `c ? a : b` with comparisons that are
+ *   false for NaN on the side that lets NaN through: no branch, no call, nothing a loop trips over.
+ * - e^-(k u) is 2^n p(f) with n + f = -k u log2(e), |f| <= 1/2. Adding the shifter rounds to the
+ *   integer n and leaves n + bias in the low bits of the sum: shifted left they are 2^n. n = -bias
+ *   gives 2^n = 0, so that underflow is an exact 0 and next to nothing is ever subnormal.
+ * - With FMA, k is folded into log2(e), in two parts: k u is never rounded. Without FMA that form
+ *   would lose 25 ULP at u = 30: there the natural base and a two-part ln 2 are used instead.
+ * - `_uniform` is for a k that is the same for a whole loop: what depends on k alone leaves the
+ *   loop. It gives the same bits as the general form and takes k <= S3S4_UNIFORM_MAX (or NaN).
+ * - The polynomials are minimax on |f| <= 1/2 and |r| <= ln(2)/2; src/remez.py prints them.
+ * - float and double are written out, one beside the other: the constants differ, not the steps.
+ *   long double has no vector form anywhere, and takes libm's functions.
+ */
+#ifndef S3S4_VECMATH_H
+#define S3S4_VECMATH_H
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__)
+#define S3S4_FMA 1
+#else
+#define S3S4_FMA 0
+#endif
+
+#define S3S4_UNIFORM_MAX_f32 0x1p60f
+#define S3S4_UNIFORM_MAX_f64 0x1p500
+#define S3S4_UNIFORM_MAX_ld ((long double)INFINITY)
+
+static inline float s3s4_cap_f32(float x, float highest) { return highest < x ? highest : x; }
+static inline double s3s4_cap_f64(double x, double highest) { return highest < x ? highest : x; }
+
+/* Small enough that products with (1 + e^-u)^3 stay finite, large enough that 1 + u is u. */
+static inline float s3s4_finite_f32(float u) { return s3s4_cap_f32(u, 0x1p100f); }
+static inline double s3s4_finite_f64(double u) { return s3s4_cap_f64(u, 0x1p1000); }
+static inline long double s3s4_finite_ld(long double u) {
+    const long double highest = LDBL_MAX * 0x1p-24L;
+    return highest < u ? highest : u;
+}
+
+static inline float s3s4_abs_f32(float x) { return fabsf(x); }
+static inline double s3s4_abs_f64(double x) { return fabs(x); }
+static inline long double s3s4_abs_ld(long double x) { return fabsl(x); }
+
+/* 2^n from the sum that holds n + bias in its low bits. */
+static inline float s3s4_power_of_two_f32(float shifted) {
+    uint32_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits <<= 23;
+    memcpy(&shifted, &bits, sizeof bits);
+    return shifted;
+}
+static inline double s3s4_power_of_two_f64(double shifted) {
+    uint64_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits <<= 52;
+    memcpy(&shifted, &bits, sizeof bits);
+    return shifted;
+}
+
+#define S3S4_SHIFTER_f32 (0x1.8p23f + 127.0f)
+#define S3S4_SHIFTER_f64 (0x1.8p52 + 1023.0)
+
+#if S3S4_FMA
+
+#define S3S4_LOG2E_HIGH_f32 0x1.715476p+0f
+#define S3S4_LOG2E_LOW_f32 0x1.4ae0cp-26f
+#define S3S4_LOG2E_HIGH_f64 0x1.71547652b82fep+0
+#define S3S4_LOG2E_LOW_f64 0x1.777d0ffda0d24p-56
+
+static inline float s3s4_exp2_part_f32(float f) {
+    float p = 0x1.42a38cp-13f;
+    p = fmaf(p, f, 0x1.5f13fcp-10f);
+    p = fmaf(p, f, 0x1.3b2d3p-7f);
+    p = fmaf(p, f, 0x1.c6af72p-5f);
+    p = fmaf(p, f, 0x1.ebfbdcp-3f);
+    p = fmaf(p, f, 0x1.62e43p-1f);
+    return fmaf(p, f, 1.0f);
+}
+static inline double s3s4_exp2_part_f64(double f) {
+    double p = 0x1.e7f5edbfa6603p-32;
+    p = fma(p, f, 0x1.e6109992c1dc2p-28);
+    p = fma(p, f, 0x1.b5261828ebab9p-24);
+    p = fma(p, f, 0x1.62bfce646ed5fp-20);
+    p = fma(p, f, 0x1.ffcbfbf643f90p-17);
+    p = fma(p, f, 0x1.4309130bda2fep-13);
+    p = fma(p, f, 0x1.5d87fe78b3f62p-10);
+    p = fma(p, f, 0x1.3b2ab6fba126ap-7);
+    p = fma(p, f, 0x1.c6b08d704a0d4p-5);
+    p = fma(p, f, 0x1.ebfbdff82c59cp-3);
+    p = fma(p, f, 0x1.62e42fefa39efp-1);
+    return fma(p, f, 1.0);
+}
+
+/* z = shifter - u K rounds to n; f = -u K - n, with K = Kh + Kl = k log2(e). */
+static inline float s3s4_exp_neg_product_uniform_f32(float k, float u) {
+    const float high = k * S3S4_LOG2E_HIGH_f32;
+    const float low = fmaf(k, S3S4_LOG2E_HIGH_f32, -high) + k * S3S4_LOG2E_LOW_f32;
+    const float v = s3s4_cap_f32(u, s3s4_finite_f32(127.0f / high));
+    const float z = fmaf(-v, high, S3S4_SHIFTER_f32);
+    const float n = z - S3S4_SHIFTER_f32;
+    const float f = fmaf(-v, low, fmaf(-v, high, -n));
+    return s3s4_exp2_part_f32(f) * s3s4_power_of_two_f32(z);
+}
+static inline double s3s4_exp_neg_product_uniform_f64(double k, double u) {
+    const double high = k * S3S4_LOG2E_HIGH_f64;
+    const double low = fma(k, S3S4_LOG2E_HIGH_f64, -high) + k * S3S4_LOG2E_LOW_f64;
+    const double v = s3s4_cap_f64(u, s3s4_finite_f64(1023.0 / high));
+    const double z = fma(-v, high, S3S4_SHIFTER_f64);
+    const double n = z - S3S4_SHIFTER_f64;
+    const double f = fma(-v, low, fma(-v, high, -n));
+    return s3s4_exp2_part_f64(f) * s3s4_power_of_two_f64(z);
+}
+
+/* The same for any k: a huge k hands part of its exponent to u, so that k = inf is a hard switch
+ * even at a subnormal u and still e^0 at u = 0; and as no cap on u can be had without a division,
+ * what lies below the smallest 2^n is cleared at the end. */
+static inline float s3s4_exp_neg_product_f32(float k, float u) {
+    const int huge = k > S3S4_UNIFORM_MAX_f32;
+    const float scaled = huge ? s3s4_cap_f32(k * 0x1p-80f, 0x1p80f) : k;
+    const float v = s3s4_finite_f32(huge ? u * 0x1p80f : u);
+    const float high = scaled * S3S4_LOG2E_HIGH_f32;
+    const float low = fmaf(scaled, S3S4_LOG2E_HIGH_f32, -high) + scaled * S3S4_LOG2E_LOW_f32;
+    const float z = fmaf(-v, high, S3S4_SHIFTER_f32);
+    const float n = z - S3S4_SHIFTER_f32;
+    const float f = fmaf(-v, low, fmaf(-v, high, -n));
+    const float power = s3s4_exp2_part_f32(f) * s3s4_power_of_two_f32(z);
+    return z <= S3S4_SHIFTER_f32 - 127.0f ? 0.0f : power;
+}
+static inline double s3s4_exp_neg_product_f64(double k, double u) {
+    const int huge = k > S3S4_UNIFORM_MAX_f64;
+    const double scaled = huge ? s3s4_cap_f64(k * 0x1p-560, 0x1p600) : k;
+    const double v = s3s4_finite_f64(huge ? u * 0x1p560 : u);
+    const double high = scaled * S3S4_LOG2E_HIGH_f64;
+    const double low = fma(scaled, S3S4_LOG2E_HIGH_f64, -high) + scaled * S3S4_LOG2E_LOW_f64;
+    const double z = fma(-v, high, S3S4_SHIFTER_f64);
+    const double n = z - S3S4_SHIFTER_f64;
+    const double f = fma(-v, low, fma(-v, high, -n));
+    const double power = s3s4_exp2_part_f64(f) * s3s4_power_of_two_f64(z);
+    return z <= S3S4_SHIFTER_f64 - 1023.0 ? 0.0 : power;
+}
+
+#else /* no FMA */
+
+#define S3S4_LN2_HIGH_f32 0x1.62e4p-1f
+#define S3S4_LN2_LOW_f32 0x1.7f7d1cp-20f
+#define S3S4_LN2_HIGH_f64 0x1.62e42fefa3800p-1
+#define S3S4_LN2_LOW_f64 0x1.ef35793c76730p-45
+
+/* t = k u >= 0 is rounded once, by half an ULP; e^-t = 2^n e^r with r = -t - n ln 2. */
+static inline float s3s4_exp_neg_rounded_f32(float t) {
+    const float v = s3s4_cap_f32(t, 88.029692f);
+    const float z = S3S4_SHIFTER_f32 - v * 0x1.715476p+0f;
+    const float n = z - S3S4_SHIFTER_f32;
+    const float r = (-v - n * S3S4_LN2_HIGH_f32) - n * S3S4_LN2_LOW_f32;
+    float p = 0x1.6a8aaep-10f;
+    p = p * r + 0x1.12396ap-7f;
+    p = p * r + 0x1.55589p-5f;
+    p = p * r + 0x1.555494p-3f;
+    p = p * r + 0x1.fffffcp-2f;
+    return (1.0f + (r + r * r * p)) * s3s4_power_of_two_f32(z);
+}
+static inline double s3s4_exp_neg_rounded_f64(double t) {
+    const double v = s3s4_cap_f64(t, 709.08956571282408);
+    const double z = S3S4_SHIFTER_f64 - v * 0x1.71547652b82fep+0;
+    const double n = z - S3S4_SHIFTER_f64;
+    const double r = (-v - n * S3S4_LN2_HIGH_f64) - n * S3S4_LN2_LOW_f64;
+    double p = 0x1.adce9880bf83ep-26;
+    p = p * r + 0x1.28ad459ac3b11p-22;
+    p = p * r + 0x1.71df01afe09b7p-19;
+    p = p * r + 0x1.a0199a3bbe809p-16;
+    p = p * r + 0x1.a01a0136ead6dp-13;
+    p = p * r + 0x1.6c16c18418f55p-10;
+    p = p * r + 0x1.1111111124cd7p-7;
+    p = p * r + 0x1.5555555550889p-5;
+    p = p * r + 0x1.5555555555511p-3;
+    p = p * r + 0x1.000000000000ap-1;
+    return (1.0 + (r + r * r * p)) * s3s4_power_of_two_f64(z);
+}
+
+static inline float s3s4_exp_neg_product_uniform_f32(float k, float u) {
+    return s3s4_exp_neg_rounded_f32(k * s3s4_finite_f32(u));
+}
+static inline double s3s4_exp_neg_product_uniform_f64(double k, double u) {
+    return s3s4_exp_neg_rounded_f64(k * s3s4_finite_f64(u));
+}
+
+/* At u = 0 an infinite k must not make 0 * inf. */
+static inline float s3s4_exp_neg_product_f32(float k, float u) {
+    return s3s4_exp_neg_rounded_f32((u > 0.0f ? k : s3s4_cap_f32(k, 1.0f)) * s3s4_finite_f32(u));
+}
+static inline double s3s4_exp_neg_product_f64(double k, double u) {
+    return s3s4_exp_neg_rounded_f64((u > 0.0 ? k : s3s4_cap_f64(k, 1.0)) * s3s4_finite_f64(u));
+}
+
+#endif
+
+static inline float s3s4_exp_neg_f32(float u) { return s3s4_exp_neg_product_uniform_f32(1.0f, u); }
+static inline double s3s4_exp_neg_f64(double u) { return s3s4_exp_neg_product_uniform_f64(1.0, u); }
+static inline long double s3s4_exp_neg_ld(long double u) { return expl(-u); }
+
+/* e^-(t + rest) = e^-t - rest e^-t, with t = k u rounded and rest what the rounding left. */
+static inline long double s3s4_exp_neg_product_ld(long double k, long double u) {
+    const long double t = (u > 0.0L ? k : (1.0L < k ? 1.0L : k)) * s3s4_finite_ld(u);
+    const long double power = expl(-t);
+    return power > 0.0L && power < 1.0L ? power - fmal(k, u, -t) * power : power;
+}
+
+#endif
