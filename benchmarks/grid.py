@@ -75,6 +75,7 @@ def measure(
     sizes: Sequence[int],
     names: Sequence[str],
     seconds: Callable[[int], float] = budget,
+    min_turns: int = 3,
 ) -> Iterator[Cell | str]:
     """Run the grid; yield each cell, or a line that says why it was left out.
 
@@ -88,6 +89,8 @@ def measure(
         Contenders, s3s4 among them.
     seconds : callable
         Time for one race, given the size.
+    min_turns : int
+        As for `timing.race`; at 10^8 elements two are enough.
     """
     # exp overflows in the definition where s3s4 has no need to: that is the peers' own affair.
     warnings.filterwarnings("ignore", "overflow encountered in exp", RuntimeWarning)
@@ -101,5 +104,5 @@ def measure(
             base = Job.make(quantities[0], dtype, n)
             for quantity in quantities:
                 calls, complaints = prepare(base.of(quantity), names)
-                timings = race(calls, seconds(n), min_turns=2 if n >= 10**8 else 3)
+                timings = race(calls, seconds(n), min_turns=2 if n >= 10**8 else min_turns)
                 yield Cell(quantity, dtype, n, timings, complaints)

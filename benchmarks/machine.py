@@ -48,15 +48,16 @@ def version(package: str) -> str:
 
 def describe() -> dict[str, Any]:
     """Collect what a reader must know of the machine and its software."""
+    build = s3s4.build_config()
     packages = sorted({c.package for c in CONTENDERS.values()})
     return {
         "processor": processor(),
         "processors": os.cpu_count(),
         "threads": threads.limit(),
-        "system": platform.platform(terse=True),
+        "system": " ".join([platform.system(), platform.machine(), *platform.libc_ver()]),
         "python": platform.python_version(),
         "versions": {package: version(package) for package in packages},
-        "s3s4": {key: str(value) for key, value in s3s4.build_config().items()},
+        "s3s4": {key: build[key] for key in ("variant", "compiler", "flags", "openmp")},
         "load": os.getloadavg()[0],
     }
 

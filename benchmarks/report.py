@@ -3,7 +3,7 @@
 Usage: python benchmarks/report.py RESULTS.json docs/performance.md
 
 Replaces what stands between ``<!-- begin: SECTION -->`` and ``<!-- end: SECTION -->``, for each of
-machine, summary, grid, layouts, published and targets that the document has, and draws
+machine, summary, grid, layouts, published, targets and instructions that the document has, and draws
 ``performance.png`` beside it.
 """
 
@@ -36,6 +36,8 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
     if "grid" in results:
         lines = machine.lines(results["grid"]["machine"])
         written["machine"] = "\n".join(f"- {line}" for line in lines) + "\n"
+    counts = json.loads((Path(__file__).parents[1] / "tests" / "instructions.json").read_text())
+    written["instructions"] = tables.instructions(counts)
     return written
 
 

@@ -122,6 +122,16 @@ def published(rows: Sequence[Mapping[str, Any]]) -> str:
     return markdown(head, body)
 
 
+def instructions(counts: Mapping[str, Mapping[str, float]]) -> str:
+    """Return instructions per element, one line a kernel and one column a variant."""
+    kernels = sorted({kernel for variant in counts.values() for kernel in variant})
+    body = [
+        [kernel, *(str(counts[variant].get(kernel, "-")) for variant in counts)]
+        for kernel in kernels
+    ]
+    return markdown(["instructions per element", *counts], body)
+
+
 def targets(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the targets, whether each is met."""
     head = ["target", "bound", "measured", "met"]

@@ -133,7 +133,8 @@ def in_cache() -> Iterator[Verdict]:
                     **{name: partial(f, x, k, out=out) for name, f in variants.items()},
                 },
                 SECONDS,
-                max_turns=100,
+                min_turns=40,
+                max_turns=200,
             )
         where = f"{dtype}, in cache, 1 thread"
         pairs: list[tuple[str, str, str, float, Callable[..., Verdict]]] = [
@@ -181,8 +182,9 @@ def calls() -> Iterator[Verdict]:
                 "ufunc": partial(s3s4.ufuncs.s4, x, K),
                 "front": partial(s3s4.s4, x),
             },
-            1.0,
-            max_turns=100,
+            SECONDS,
+            min_turns=100,
+            max_turns=400,
             pause=0.0,
         )
         yield at_most(f"5. s4 ufunc / np.logaddexp, n = {n}", 1.1, timings["ufunc"],
