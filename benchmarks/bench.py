@@ -45,13 +45,13 @@ def main() -> None:
         print(f"  {contender.name}: {contender.missing or contender.note}")
     quantities = ["s4", "s4_dx"] if options.quick else list(QUANTITIES)
     sizes = [10**e for e in ((2, 5, 7) if options.quick else range(1, 9))]
-    pace = {"seconds": lambda _: 1.0, "min_turns": 2} if options.quick else {}
     start = time.monotonic()
     content: dict[str, Any] = defaultdict(lambda: defaultdict(dict))
     cells = len(grid.DTYPES) * len(sizes) * len(quantities)
     with progress() as bar:
         task = bar.add_task("contenders", total=cells)
-        for cell in grid.measure(quantities, sizes, grid.present(), **pace):
+        present = grid.present()
+        for cell in grid.measure(quantities, sizes, present, is_quick=options.quick):
             bar.advance(task)
             if isinstance(cell, str):
                 bar.console.print(f"left out: {cell}")

@@ -74,8 +74,8 @@ def measure(
     quantities: Sequence[str],
     sizes: Sequence[int],
     names: Sequence[str],
-    seconds: Callable[[int], float] = budget,
-    min_turns: int = 3,
+    *,
+    is_quick: bool = False,
 ) -> Iterator[Cell | str]:
     """Run the grid; yield each cell, or a line that says why it was left out.
 
@@ -87,10 +87,8 @@ def measure(
         Numbers of elements.
     names : sequence of str
         Contenders, s3s4 among them.
-    seconds : callable
-        Time for one race, given the size.
-    min_turns : int
-        As for `timing.race`; at 10^8 elements two are enough.
+    is_quick : bool
+        Whether a second for each race must do.
     """
     # exp overflows in the definition where s3s4 has no need to: that is the peers' own affair.
     warnings.filterwarnings("ignore", "overflow encountered in exp", RuntimeWarning)
@@ -104,5 +102,6 @@ def measure(
             base = Job.make(quantities[0], dtype, n)
             for quantity in quantities:
                 calls, complaints = prepare(base.of(quantity), names)
-                timings = race(calls, seconds(n), min_turns=2 if n >= 10**8 else min_turns)
+                seconds = 1.0 if is_quick else budget(n)
+                timings = race(calls, seconds, min_turns=2 if is_quick or n >= 10**8 else 3)
                 yield Cell(quantity, dtype, n, timings, complaints)

@@ -2,9 +2,9 @@
 
 Usage: python benchmarks/report.py RESULTS.json docs/performance.md
 
-Replaces what stands between ``<!-- begin: SECTION -->`` and ``<!-- end: SECTION -->``, for each of
-machine, summary, grid, layouts, published, targets and instructions that the document has, and draws
-``performance.png`` beside it.
+Replaces what stands between ``<!-- begin: SECTION -->`` and ``<!-- end: SECTION -->``, for each
+section that the document has (machine, summary, grid, layouts, published, targets, instructions),
+and draws ``performance.png`` beside it.
 """
 
 import argparse
