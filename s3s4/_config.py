@@ -2,11 +2,10 @@
 
 import platform
 import sys
-from importlib.metadata import version
 
 import numpy as np
 
-from s3s4 import _cpu, _dispatch
+from s3s4 import _cpu, _dispatch, _isa
 
 
 def build_config() -> dict[str, object]:
@@ -17,7 +16,7 @@ def build_config() -> dict[str, object]:
     dict
     """
     return {
-        "s3s4": version("s3s4"),
+        "s3s4": _isa.version,
         "numpy": np.__version__,
         "python": sys.version.split()[0],
         "platform": platform.platform(),

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Which instruction sets the processor and the operating system have."""
+"""What this build holds, and which instruction sets the processor and its system have."""
 # Design: a module of its own, built for any processor, so that no kernels module is ever loaded
 # to find out that it must not be.
 
@@ -20,6 +20,7 @@ cdef extern from *:
     #endif
     """
     const char *VARIANTS "S3S4_VARIANTS"
+    const char *VERSION "S3S4_VERSION"
     bint has_avx2 "s3s4_has_avx2"()
     bint has_avx512 "s3s4_has_avx512"()
 
@@ -32,3 +33,6 @@ def supported():
 def built():
     """The variants of this build, best first."""
     return tuple(VARIANTS.decode().split(","))
+
+
+version = VERSION.decode()

@@ -198,7 +198,7 @@ cdef void contiguous(
     What a function does not have is any view of the right length: it is never touched.
     """
     cdef Py_ssize_t n = x.shape[0], task
-    for task in prange(ceiling(n, TASK), num_threads=threads, schedule="static"):
+    for task in prange(ceiling(n, TASK), num_threads=threads, schedule="dynamic"):
         piece(function, x, p, q, y, z, task * TASK, min(<Py_ssize_t> TASK, n - task * TASK))
 
 
@@ -437,7 +437,7 @@ cdef void walk_all(const Walk *walk, int threads, const floating *kind) noexcept
         for group in range(walk.groups):
             walk_group(walk, group, kind)
     else:
-        for group in prange(walk.groups, num_threads=threads, schedule="static"):
+        for group in prange(walk.groups, num_threads=threads, schedule="dynamic"):
             walk_group(walk, group, kind)
 
 
