@@ -72,7 +72,7 @@ def main() -> None:
         file = results.store("layouts", layout_rows)
         target = file.with_suffix(".png")
         print(f"written: {file}")
-    picture.draw(content, machine.processor(), target)
+    picture.draw(content, machine.title(machine.describe()), target)
     print(f"written: {target}")
 
 

@@ -62,6 +62,14 @@ def describe() -> dict[str, Any]:
     }
 
 
+def title(description: dict[str, Any]) -> str:
+    """Say in a line what a picture shows."""
+    return (
+        "S3 and S4: time an element, every contender on "
+        f"{description['threads']} threads of {description['processor']}"
+    )
+
+
 def lines(description: dict[str, Any]) -> list[str]:
     """Say it for people."""
     build = description["s3s4"]

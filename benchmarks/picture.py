@@ -38,7 +38,7 @@ def draw(content: Grid, title: str, file: Path) -> None:
     content : mapping
         dtype, quantity, size, contender: seconds and quartiles, as `results` keeps them.
     title : str
-        What it was measured on.
+        What it shows, and what it was measured on.
     file : pathlib.Path
         Where to write it.
     """
@@ -61,7 +61,7 @@ def draw(content: Grid, title: str, file: Path) -> None:
         panel.set_xlabel("elements")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
-    figure.suptitle(f"S3 and S4, every contender on the same threads: {title}", fontsize=12)
+    figure.suptitle(title, fontsize=12)
     figure.savefig(file, dpi=110)
     plt.close(figure)
 

@@ -68,7 +68,8 @@ def main() -> None:
     options.document.write_text(fill(options.document.read_text(), sections(results)))
     if "grid" in results:
         file = options.document.with_suffix(".png")
-        picture.draw(results["grid"]["content"], results["grid"]["machine"]["processor"], file)
+        grid = results["grid"]
+        picture.draw(grid["content"], machine.title(grid["machine"]), file)
 
 
 if __name__ == "__main__":
