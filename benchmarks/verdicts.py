@@ -133,8 +133,9 @@ def in_cache() -> Iterator[Verdict]:
                     **{name: partial(f, x, k, out=out) for name, f in variants.items()},
                 },
                 SECONDS,
-                min_turns=40,
-                max_turns=200,
+                min_turns=100,
+                max_turns=400,
+                pause=0.0,
             )
         where = f"{dtype}, in cache, 1 thread"
         pairs: list[tuple[str, str, str, float, Callable[..., Verdict]]] = [
