@@ -74,26 +74,26 @@ static inline double s3s4_power_of_two_f64(double shifted) {
 #define S3S4_LOG2E_LOW_f64 0x1.777d0ffda0d24p-56
 
 static inline float s3s4_exp2_part_f32(float f) {
-    float p = 0x1.42a38cp-13f;
-    p = fmaf(p, f, 0x1.5f13fcp-10f);
-    p = fmaf(p, f, 0x1.3b2d3p-7f);
-    p = fmaf(p, f, 0x1.c6af72p-5f);
-    p = fmaf(p, f, 0x1.ebfbdcp-3f);
-    p = fmaf(p, f, 0x1.62e43p-1f);
+    float p = 0x1.486064p-13f;
+    p = fmaf(p, f, 0x1.5fe1a6p-10f);
+    p = fmaf(p, f, 0x1.3b250cp-7f);
+    p = fmaf(p, f, 0x1.c6ad6ep-5f);
+    p = fmaf(p, f, 0x1.ebfbe6p-3f);
+    p = fmaf(p, f, 0x1.62e432p-1f);
     return fmaf(p, f, 1.0f);
 }
 static inline double s3s4_exp2_part_f64(double f) {
-    double p = 0x1.e7f5edbfa6603p-32;
-    p = fma(p, f, 0x1.e6109992c1dc2p-28);
-    p = fma(p, f, 0x1.b5261828ebab9p-24);
-    p = fma(p, f, 0x1.62bfce646ed5fp-20);
-    p = fma(p, f, 0x1.ffcbfbf643f90p-17);
-    p = fma(p, f, 0x1.4309130bda2fep-13);
-    p = fma(p, f, 0x1.5d87fe78b3f62p-10);
-    p = fma(p, f, 0x1.3b2ab6fba126ap-7);
-    p = fma(p, f, 0x1.c6b08d704a0d4p-5);
-    p = fma(p, f, 0x1.ebfbdff82c59cp-3);
-    p = fma(p, f, 0x1.62e42fefa39efp-1);
+    double p = 0x1.bdec58357517fp-32;
+    p = fma(p, f, 0x1.e60af7eed4cf7p-28);
+    p = fma(p, f, 0x1.b5433fe79b782p-24);
+    p = fma(p, f, 0x1.62bfd21e8c97cp-20);
+    p = fma(p, f, 0x1.ffcbed3be1549p-17);
+    p = fma(p, f, 0x1.4309130a33665p-13);
+    p = fma(p, f, 0x1.5d87fe7bf7cb6p-10);
+    p = fma(p, f, 0x1.3b2ab6fba1afap-7);
+    p = fma(p, f, 0x1.c6b08d7048dc4p-5);
+    p = fma(p, f, 0x1.ebfbdff82c599p-3);
+    p = fma(p, f, 0x1.62e42fefa39f3p-1);
     return fma(p, f, 1.0);
 }
 
@@ -158,10 +158,10 @@ static inline float s3s4_exp_neg_rounded_f32(float t) {
     const float z = S3S4_SHIFTER_f32 - v * 0x1.715476p+0f;
     const float n = z - S3S4_SHIFTER_f32;
     const float r = (-v - n * S3S4_LN2_HIGH_f32) - n * S3S4_LN2_LOW_f32;
-    float p = 0x1.6a8aaep-10f;
-    p = p * r + 0x1.12396ap-7f;
-    p = p * r + 0x1.55589p-5f;
-    p = p * r + 0x1.555494p-3f;
+    float p = 0x1.6ac6p-10f;
+    p = p * r + 0x1.123db4p-7f;
+    p = p * r + 0x1.55585ap-5f;
+    p = p * r + 0x1.55548cp-3f;
     p = p * r + 0x1.fffffcp-2f;
     return (1.0f + (r + r * r * p)) * s3s4_power_of_two_f32(z);
 }
@@ -170,15 +170,15 @@ static inline double s3s4_exp_neg_rounded_f64(double t) {
     const double z = S3S4_SHIFTER_f64 - v * 0x1.71547652b82fep+0;
     const double n = z - S3S4_SHIFTER_f64;
     const double r = (-v - n * S3S4_LN2_HIGH_f64) - n * S3S4_LN2_LOW_f64;
-    double p = 0x1.adce9880bf83ep-26;
-    p = p * r + 0x1.28ad459ac3b11p-22;
-    p = p * r + 0x1.71df01afe09b7p-19;
-    p = p * r + 0x1.a0199a3bbe809p-16;
-    p = p * r + 0x1.a01a0136ead6dp-13;
-    p = p * r + 0x1.6c16c18418f55p-10;
-    p = p * r + 0x1.1111111124cd7p-7;
-    p = p * r + 0x1.5555555550889p-5;
-    p = p * r + 0x1.5555555555511p-3;
+    double p = 0x1.adcfa4239fbcfp-26;
+    p = p * r + 0x1.28b0261dade7p-22;
+    p = p * r + 0x1.71def5efcbb2p-19;
+    p = p * r + 0x1.a0199786ea201p-16;
+    p = p * r + 0x1.a01a0140ee32cp-13;
+    p = p * r + 0x1.6c16c184ee378p-10;
+    p = p * r + 0x1.111111112276fp-7;
+    p = p * r + 0x1.55555555505b3p-5;
+    p = p * r + 0x1.5555555555519p-3;
     p = p * r + 0x1.000000000000ap-1;
     return (1.0 + (r + r * r * p)) * s3s4_power_of_two_f64(z);
 }

@@ -1,0 +1,160 @@
+"""The pictures that the commands draw."""
+
+# Design:
+# - Figures are made without pyplot, which would look for a display and keep a global state.
+# - What is marked in a picture is computed by the functions in it, so that the two agree.
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import CenteredNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+import s3s4
+
+Floats = NDArray[np.float64]
+
+DEFAULT_K = s3s4.s4.parameters["k"]
+# The default k stands out; the others grow darker with k.
+COLOURS = {0.5: "#a6cee3", 1.0: "#6baed6", 2.0: "#3182bd", DEFAULT_K: "#d7301f", 10.0: "#08306b"}
+S3_COLOUR = "#d7301f"
+
+
+def curves() -> Figure:
+    """Draw S3, S4 and their derivatives, with the truths about them marked.
+
+    Returns
+    -------
+    Figure
+        Values above derivatives, S3 beside S4.
+    """
+    figure = Figure(figsize=(12, 8), layout="constrained", dpi=120)
+    (s3_value, s4_value), (s3_slope, s4_slope) = figure.subplots(2, 2, sharex=True, sharey="row")
+    _draw_s3_value(s3_value)
+    _draw_s3_slope(s3_slope)
+    x = np.linspace(-5, 5, 2001)
+    for k, colour in COLOURS.items():
+        width, layer = (2.6, 3) if k == DEFAULT_K else (1.5, 2)
+        for axes, y in ((s4_value, s3s4.s4(x, k)), (s4_slope, s3s4.s4.derivative(x, k))):
+            axes.plot(x, y, color=colour, linewidth=width, zorder=layer, label=f"k = {k:g}")
+        s4_slope.plot(0, s3s4.s4.derivative(0.0, k), "o", color=colour, markersize=5)
+    _mark_s4(s4_value, s4_slope)
+    for axes in (s3_value, s4_value, s3_slope, s4_slope):
+        axes.axhline(0, color="0.6", linewidth=0.8, zorder=0)
+        axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in (s3_slope, s4_slope):
+        axes.set_xlabel("x")
+    return figure
+
+
+def _draw_s3_value(axes: Axes) -> None:
+    left, right = np.linspace(-5, 0, 500), np.linspace(1e-9, 5, 500)
+    for x in (left, right):
+        axes.plot(x, s3s4.s3(x), color=S3_COLOUR, linewidth=2.6)
+    bottom, top = float(s3s4.s3(right[0])), float(s3s4.s3(0.0))
+    _mark_jump(axes, top, bottom)
+    text = f"jumps at 0: S3(0) = {top:g},\njust right of it {bottom:.0f}"
+    _note(axes, text, (0, 0.25), (0.9, 0.08))
+    axes.set_title("S3")
+    axes.set_ylabel("value")
+
+
+def _draw_s3_slope(axes: Axes) -> None:
+    left, right = np.linspace(-5, 0, 500), np.linspace(1e-9, 5, 500)
+    for x in (left, right):
+        axes.plot(x, s3s4.s3.derivative(x), color=S3_COLOUR, linewidth=2.6)
+    bottom, top = float(s3s4.s3.derivative(0.0)), float(s3s4.s3.derivative(right[0]))
+    _mark_jump(axes, bottom, top)
+    text = f"S3'(0) = {bottom:g}, the slope on\nthe left; on the right it is {top:.0f}"
+    _note(axes, text, (0, bottom), (-4.8, 0.62))
+    axes.set_title("S3'")
+    axes.set_ylabel("derivative by x")
+
+
+def _mark_jump(axes: Axes, taken: float, left_out: float) -> None:
+    """Show which end at 0 belongs to the function, as textbooks do."""
+    axes.plot([0, 0], [taken, left_out], ":", color=S3_COLOUR)
+    axes.plot(0, taken, "o", color=S3_COLOUR)
+    axes.plot(0, left_out, "o", color=S3_COLOUR, markerfacecolor="white")
+
+
+def _mark_s4(value: Axes, slope: Axes) -> None:
+    x = np.linspace(-5, 0, 50_001)
+    dx = s3s4.s4.derivative(x, DEFAULT_K)
+    falling = x[dx < 0]
+    start, steepest = float(falling[0]), int(dx.argmin())
+    for axes in (value, slope):
+        axes.axvspan(start, 0, color=COLOURS[DEFAULT_K], alpha=0.13, linewidth=0)
+
+    middle = float(s3s4.s4(0.0))
+    value.plot(0, middle, "o", color="black", zorder=4)
+    _note(value, f"S4(0) = {middle:g} for every k", (0, middle), (1.2, 0.32))
+    text = f"at k = {DEFAULT_K:g} it falls\nfrom x = {start:.3f} to 0"
+    _note(value, text, (start / 2, 0.55), (-4.8, 0.62))
+    smallest = s3s4.s4(x, min(COLOURS))
+    lowest = int(smallest.argmin())
+    _note(value, "negative for k < 1", (x[lowest], smallest[lowest]), (0.3, -0.11))
+    value.set_title("S4")
+    value.legend(loc="lower right", frameon=False)
+
+    slope.fill_between(falling, dx[dx < 0], color=COLOURS[DEFAULT_K], alpha=0.35, linewidth=0)
+    text = f"slope down to {dx[steepest]:.2f} at k = {DEFAULT_K:g}"
+    _note(slope, text, (x[steepest], dx[steepest]), (-4.8, -0.5))
+    text = f"dots: S4'(0) = (5 - k) / 8,\nwhich is 0 at k = {DEFAULT_K:g}"
+    _note(slope, text, (0, float(s3s4.s4.derivative(0.0, max(COLOURS)))), (1.2, -0.62))
+    slope.set_title("S4'")
+
+
+def _note(axes: Axes, text: str, at: tuple[float, float], place: tuple[float, float]) -> None:
+    """Write a remark at `place` with an arrow to what it is about."""
+    arrow = {"arrowstyle": "->", "color": "0.45"}
+    axes.annotate(text, at, place, arrowprops=arrow, color="0.25", fontsize=9.5)
+
+
+def terrain(height: Floats, x: Floats, direction: str) -> Figure:
+    """Draw what a channel of the demo's layer and S4 make of a landscape.
+
+    Parameters
+    ----------
+    height : array of shape (rows, columns)
+        In metres, north at the top.
+    x : array of shape (rows, columns)
+        The output of that channel, the input of S4.
+    direction : str
+        Where the channel looks.
+
+    Returns
+    -------
+    Figure
+        Maps of the heights, of S4(x) and of S4'(x), and how x is spread under the curves.
+    """
+    value, slope = s3s4.s4.value_and_derivative(x)
+    figure = Figure(figsize=(12, 9), layout="constrained", dpi=120)
+    (top_left, top_right), (bottom_left, bottom_right) = figure.subplots(2, 2)
+    pictures = [
+        (top_left, "height in metres", height, "gist_earth", None),
+        (bottom_left, f"S4(x), x = rise towards {direction}", value, "gray", None),
+        (bottom_right, "S4'(x): red where S4 falls", slope, "RdBu", CenteredNorm()),
+    ]
+    for axes, title, picture, colours, norm in pictures:
+        image = axes.imshow(picture, colours, norm)
+        axes.set_title(title)
+        axes.set_axis_off()
+        figure.colorbar(image, ax=axes, shrink=0.85)
+    _draw_spread(top_right, x)
+    return figure
+
+
+def _draw_spread(axes: Axes, x: Floats) -> None:
+    """Draw S4 and S4' over a histogram of the values that they are applied to."""
+    axes.hist(x.ravel(), 120, color="0.85")
+    axes.set_yticks([])
+    axes.set_xlabel("x")
+    axes.set_title("how often each x occurs, and S4 and S4' there")
+    curve = axes.twinx()
+    grid = np.linspace(x.min(), x.max(), 1001)
+    curve.plot(grid, s3s4.s4(grid), color="black", linewidth=2, label="S4")
+    curve.plot(grid, s3s4.s4.derivative(grid), color=COLOURS[DEFAULT_K], linewidth=2, label="S4'")
+    curve.axhline(0, color="0.6", linewidth=0.8)
+    curve.legend(frameon=False)

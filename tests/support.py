@@ -1,0 +1,62 @@
+"""What several test files share: inputs, comparison by bits, a fresh interpreter."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+
+import s3s4
+
+ACTIVATIONS = list(s3s4.activations.values())
+UFUNCS = {
+    name: ufunc for name, ufunc in vars(s3s4.ufuncs).items() if isinstance(ufunc, np.ufunc)
+}
+DTYPES = ("float16", "float32", "float64", "longdouble")
+
+# Large enough for threads whatever the threshold is, and no multiple of any vector or block.
+LARGE = 1_000_003
+
+
+def inputs(count: int, shape: Any, dtype: Any = float, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Return `count` arrays of values in +-12."""
+    rng = np.random.default_rng(seed)
+    return tuple(rng.uniform(-12, 12, shape).astype(dtype) for _ in range(count))
+
+
+def outputs(result: Any) -> tuple[Any, ...]:
+    """Return the outputs of a ufunc as a tuple, also when there is only one."""
+    return result if isinstance(result, tuple) else (result,)
+
+
+def summed(terms: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Sum an array to a shape that broadcasts to it, in long double."""
+    terms = np.asarray(terms, np.longdouble)
+    terms = terms.sum(axis=tuple(range(terms.ndim - len(shape))))
+    kept = tuple(axis for axis, length in enumerate(shape) if length == 1)
+    return terms.sum(axis=kept, keepdims=True)
+
+
+def assert_same_bits(actual: Any, expected: Any) -> None:
+    """Compare dtype, shape, values, NaNs and the signs of zeros of one or several arrays."""
+    actual, expected = outputs(actual), outputs(expected)
+    assert len(actual) == len(expected)
+    for one, other in zip(actual, expected, strict=True):
+        np.testing.assert_array_equal(one, other, strict=True)
+        np.testing.assert_array_equal(np.signbit(one), np.signbit(other))
+
+
+def python(code: str, *, timeout: float = 60, check: bool = True, **environment: str) -> Any:
+    """Run code in a fresh interpreter, which must end in time; return the completed process."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-W", "default", "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done

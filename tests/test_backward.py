@@ -1,0 +1,180 @@
+"""The gradients: derivatives, their sums to every shape of a parameter, equal for all threads."""
+
+import math
+
+import accuracy
+import numpy as np
+import oracle
+import pytest
+from support import ACTIVATIONS, LARGE, UFUNCS, assert_same_bits, inputs, outputs, summed
+
+import s3s4
+
+mp = oracle.mp
+FMA = s3s4.build_config()["variant"] in accuracy.FMA
+every_activation = pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
+with_parameters = pytest.mark.parametrize(
+    "activation", [a for a in ACTIVATIONS if a.parameters], ids=lambda a: a.name
+)
+every_dtype = pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "longdouble"])
+
+SHAPE = (6, 5, 4)
+PARTS = {
+    "python float": lambda p: float(p[0, 0, 0]),
+    "scalar": lambda p: p[0, 0, 0],
+    "0-d": lambda p: np.array(p[0, 0, 0]),
+    "one": lambda p: p[0, 0, :1].copy(),
+    "last axis": lambda p: p[0, 0].copy(),
+    "middle axis": lambda p: p[:1, :, :1].copy(),
+    "middle axis, short": lambda p: p[0, :, :1].copy(),
+    "first axis": lambda p: p[:, :1, :1].copy(),
+    "two axes": lambda p: p[:, :1].copy(),
+    "full": lambda p: p.copy(),
+    "transposed": lambda p: p.transpose(2, 1, 0).copy().T,
+}
+
+
+def eps(dtype):
+    """Return eps of the type a dtype is computed in."""
+    return np.finfo(np.promote_types(dtype, np.float32)).eps
+
+
+@every_activation
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+@every_dtype
+def test_gradients_have_the_shapes_and_sums_of_the_operands(activation, part, dtype):
+    grad_output, x, *parameters = inputs(2 + len(activation.parameters), SHAPE, dtype)
+    parameters = [part(parameter) for parameter in parameters]
+    grads = outputs(activation.backward(grad_output, x, *parameters))
+    operands, work = [x, *parameters], np.promote_types(dtype, np.float32)
+    assert len(grads) == len(operands)
+    for wrt, operand, grad in zip(oracle.inputs(activation.name), operands, grads, strict=True):
+        exact = oracle.exact(activation.name, wrt, *operands)
+        error = np.abs(grad_output) * accuracy.tolerance(exact, work, FMA)
+        total = summed(grad_output * exact.high, np.shape(operand))
+        bound = 2 * summed(error, np.shape(operand)) + accuracy.spacing(total, np.dtype(dtype))
+        assert np.shape(grad) == np.shape(operand)
+        assert grad.dtype == dtype
+        assert (np.abs(grad - total) <= bound).all()
+
+
+@with_parameters
+def test_scalar_parameters_have_scalar_gradients(activation):
+    grad_output, x = inputs(2, SHAPE, "float32")
+    for parameters in ({}, activation.parameters):
+        _, *grads = activation.backward(grad_output, x, **parameters)
+        assert [type(grad) for grad in grads] == [np.float32] * len(activation.parameters)
+
+
+@every_activation
+def test_gradient_by_x_alone_is_an_array_or_a_scalar(activation):
+    for scalar in (0.5, np.float64(0.5), np.array(0.5)):
+        grads = outputs(activation.backward(2.0, scalar))
+        assert grads[0] == 2 * activation.derivative(0.5)
+        assert all(np.shape(grad) == () for grad in grads)
+
+
+@every_activation
+@every_dtype
+def test_gradient_by_x_is_the_derivative_times_the_incoming_one(activation, dtype):
+    grad_output, x = inputs(2, (40, 50), dtype)
+    grad_x = outputs(activation.backward(grad_output, x))[0]
+    wide = np.promote_types(dtype, np.float32)
+    slope = activation.derivative(x.astype(wide))
+    np.testing.assert_allclose(
+        grad_x, (grad_output * slope).astype(dtype), rtol=4 * np.finfo(dtype).eps, atol=1e-7
+    )
+
+
+@every_activation
+def test_incoming_gradient_broadcasts(activation):
+    x = inputs(1, (7, 9))[0]
+    for grad_output in (2.0, np.full(9, 2.0), np.full((7, 1), 2.0)):
+        whole = np.broadcast_to(grad_output, x.shape).copy()
+        assert_same_bits(activation.backward(grad_output, x), activation.backward(whole, x))
+
+
+@every_activation
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 3)])
+def test_empty(activation, shape):
+    grad_x, *grads = outputs(activation.backward(np.ones(shape), np.ones(shape)))
+    assert grad_x.shape == shape
+    assert [float(grad) for grad in grads] == [0.0] * len(activation.parameters)
+
+
+@with_parameters
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_million_terms_are_added_accurately(activation, dtype):
+    n = 1_000_000
+    x = np.random.default_rng(5).normal(0, 2, n).astype(dtype)
+    grad_output = np.random.default_rng(6).normal(0.1, 1, n).astype(dtype)
+    for parameter in (5.0, -1.5):
+        values = dict.fromkeys(activation.parameters, parameter)
+        _, *grads = activation.backward(grad_output, x, **values)
+        for name, grad in zip(activation.parameters, grads, strict=True):
+            arguments = [np.dtype(dtype).type(value) for value in values.values()]
+            slope = UFUNCS[f"{activation.name}_d{name}"](
+                x.astype(np.longdouble), *[np.longdouble(value) for value in arguments]
+            )
+            terms = grad_output.astype(np.longdouble) * slope
+            high = terms.astype(float)
+            total = math.fsum(np.concatenate([high, (terms - high).astype(float)]))
+            # Each term may be off by 4 eps with either sign; a naive sum would lose 1e4 eps more.
+            bound = eps(dtype) * (abs(total) + 8 * float(np.sqrt((terms**2).sum())))
+            assert abs(float(grad) - total) <= bound
+
+
+@with_parameters
+def test_sum_of_equal_terms_is_as_good_as_one_term(activation):
+    x = np.full(LARGE, 0.7, np.float32)
+    _, *grads = activation.backward(np.ones_like(x), x)
+    _, *single = activation.backward(np.float32(1), x[:1])
+    for grad, one in zip(grads, single, strict=True):
+        assert float(grad) == pytest.approx(float(one) * LARGE, rel=4 * float(eps("float32")))
+
+
+@every_activation
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("part", ["scalar", "last axis", "middle axis", "first axis", "full"])
+def test_bits_are_equal_for_every_number_of_threads(activation, dtype, part):
+    shape = (107, 31, 257)
+    grad_output, x, *parameters = inputs(2 + len(activation.parameters), shape, dtype)
+    parameters = [PARTS[part](parameter) for parameter in parameters]
+    for order in (np.ascontiguousarray, np.asfortranarray):
+        arrays = [order(array) for array in (grad_output, x)]
+        with s3s4.threads(1):
+            expected = activation.backward(*arrays, *parameters)
+        for threads in (2, 5):
+            with s3s4.threads(threads):
+                assert_same_bits(activation.backward(*arrays, *parameters), expected)
+
+
+@with_parameters
+def test_nan_and_infinity_go_through(activation):
+    values = dict.fromkeys(activation.parameters, 5.0)
+    x = np.array([0.5, np.nan, np.inf, -np.inf])
+    with np.errstate(all="raise"):
+        grad_x, *grads = activation.backward(np.ones(4), x, **values)
+    np.testing.assert_array_equal(np.isnan(grad_x), np.isnan(x))
+    np.testing.assert_array_equal(grad_x[2:], [0, 0])
+    assert np.isnan(grads).all()
+
+
+@every_activation
+@pytest.mark.parametrize("x", [-700.0, -30.0, -3.0, -0.5, -1e-3, 1e-3, 0.5, 3.0, 30.0, 700.0])
+@pytest.mark.parametrize("parameter", [-5.0, -0.25, 0.25, 1.0, 5.0, 50.0])
+def test_derivatives_are_differences_of_the_value(activation, x, parameter):
+    """Neither the formulas of the derivatives nor their oracle is used: only the value's line."""
+    names = oracle.inputs(activation.name)
+    values = [parameter] * (len(names) - 1)
+    for place, wrt in enumerate(names):
+        step = mp.mpf(10) ** -16
+        ends = [[mp.mpf(value) for value in (x, *values)] for _ in range(2)]
+        ends[0][place] -= step
+        ends[1][place] += step
+        below, above = (oracle.evaluate(activation.name, None, *end).total for end in ends)
+        slope = (above - below) / (2 * step)
+        size = oracle.evaluate(activation.name, wrt, *map(mp.mpf, (x, *values))).size
+        computed = activation.derivative(x, *values, wrt=wrt)
+        # The difference is good to 1e-30: 32 digits of a value near 1, and the step squared.
+        assert abs(mp.convert(computed) - slope) <= 8 * eps(float) * size + mp.mpf("1e-29")

@@ -1,0 +1,296 @@
+"""Threads: equal bits for every number of them, how many there are, and life after a fork."""
+
+import inspect
+import os
+import sys
+import threading
+
+import numpy as np
+import pytest
+from support import LARGE, UFUNCS, assert_same_bits, inputs, outputs, python
+
+import s3s4
+
+every_ufunc = pytest.mark.parametrize("ufunc", UFUNCS.values(), ids=UFUNCS)
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+needs_affinity = pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="this system cannot bind processes to processors"
+)
+needs_openmp = pytest.mark.skipif(
+    not s3s4.build_config()["openmp"], reason="this build has no OpenMP"
+)
+
+
+@pytest.fixture(autouse=True)
+def restored():
+    before = s3s4.get_num_threads()
+    yield
+    s3s4.set_num_threads(before)
+
+
+# --- Bits ----------------------------------------------------------------------------------------
+
+# Half of these elements are still worth several threads.
+SHAPE = (797, 661)
+LAYOUTS = {
+    "contiguous": lambda a: a,
+    "fortran": np.asfortranarray,
+    "transposed": lambda a: a.T,
+    "every second": lambda a: a.ravel()[::2],
+    "every second column": lambda a: a[:, ::2],
+    "reversed": lambda a: a[::-1, ::-1],
+    "three axes permuted": lambda a: a[:784].reshape(16, 49, 661).transpose(2, 0, 1),
+    "big endian": lambda a: a.astype(a.dtype.newbyteorder(">")),
+    "repeated": lambda a: np.broadcast_to(a[:, :1], a.shape),
+}
+
+
+@every_ufunc
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_bits_are_equal_for_every_number_of_threads(ufunc, dtype, layout):
+    arrays = [layout(array) for array in inputs(ufunc.nin, SHAPE, dtype)]
+    with s3s4.threads(1):
+        expected = ufunc(*arrays)
+    # A few elements one by one: large and small calls agree as well.
+    for place in ((0,) * arrays[0].ndim, (-1,) * arrays[0].ndim, (7,) * arrays[0].ndim):
+        alone = ufunc(*[array[place].astype(dtype) for array in arrays])
+        assert_same_bits(alone, tuple(part[place] for part in outputs(expected)))
+    for n in (2, 5):
+        with s3s4.threads(n):
+            assert_same_bits(ufunc(*arrays), expected)
+
+
+@pytest.mark.parametrize("activation", s3s4.activations.values(), ids=s3s4.activations)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_front_gives_equal_bits_whatever_the_layout_and_the_parameter(activation, dtype, layout):
+    x, *parameters = [layout(a) for a in inputs(1 + len(activation.parameters), SHAPE, dtype)]
+    axes = range(x.ndim)
+    shapes = [tuple(slice(None) if axis == kept else slice(1) for axis in axes) for kept in axes]
+    shapes += [(...,), (slice(1),) * x.ndim]
+    for shape in shapes if parameters else [()]:
+        parts = [parameter[shape] for parameter in parameters]
+        whole = [np.broadcast_to(part, x.shape).astype(dtype, order="C") for part in parts]
+        plain = np.array(x, dtype, order="C")
+        expected = UFUNCS[activation.name](plain.ravel(), *[w.ravel() for w in whole])
+        for n in (1, 2, 5):
+            with s3s4.threads(n):
+                assert_same_bits(activation(x, *parts), expected.reshape(x.shape))
+
+
+def test_python_threads_at_the_same_time():
+    (x,) = inputs(1, LARGE)
+    expected, wrong = s3s4.s4(x), []
+
+    def work(n):
+        with s3s4.threads(n):
+            for _ in range(5):
+                if not np.array_equal(s3s4.s4(x), expected):
+                    wrong.append(n)
+
+    workers = [threading.Thread(target=work, args=(n,)) for n in (1, 2, 3, 5)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert not any(worker.is_alive() for worker in workers)
+    assert not wrong
+
+
+# --- How many ------------------------------------------------------------------------------------
+
+
+@needs_openmp
+@pytest.mark.parametrize("n", [1, 2, 5, np.int64(3)])
+def test_the_number_is_set(n):
+    s3s4.set_num_threads(n)
+    assert s3s4.get_num_threads() == n
+    assert s3s4.build_config()["threads"] == n
+
+
+@needs_openmp
+def test_contexts_nest_and_end():
+    s3s4.set_num_threads(2)
+    with s3s4.threads(3):
+        assert s3s4.get_num_threads() == 3
+        with s3s4.threads(1):
+            assert s3s4.get_num_threads() == 1
+        assert s3s4.get_num_threads() == 3
+        with pytest.raises(KeyError), s3s4.threads(5):
+            raise KeyError
+        assert s3s4.get_num_threads() == 3
+    assert s3s4.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        (0, ValueError),
+        (-1, ValueError),
+        (2**40, ValueError),
+        (1.5, TypeError),
+        ("2", TypeError),
+        (None, TypeError),
+        (True, TypeError),
+    ],
+)
+@pytest.mark.parametrize("function", [s3s4.set_num_threads, s3s4.threads])
+def test_a_wrong_number_is_refused_by_name(function, wrong, error):
+    (name,) = inspect.signature(function).parameters
+    before = s3s4.get_num_threads()
+    with pytest.raises(error, match=rf"\b{name}\b"):
+        # A context manager may check on entry.
+        with function(wrong) or pytest.fail("accepted"):
+            pass
+    assert s3s4.get_num_threads() == before
+
+
+SHOW = "import s3s4; print(s3s4.get_num_threads())"
+
+
+@needs_openmp
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"S3S4_NUM_THREADS": "3"}, "3"),
+        ({"S3S4_NUM_THREADS": "1"}, "1"),
+        ({"OMP_NUM_THREADS": "3"}, "3"),
+        ({"OMP_NUM_THREADS": "1"}, "1"),
+        ({"S3S4_NUM_THREADS": "4", "OMP_NUM_THREADS": "1"}, "4"),
+    ],
+)
+def test_environment_sets_the_number(environment, expected):
+    empty = {"S3S4_NUM_THREADS": "", "OMP_NUM_THREADS": ""}
+    assert python(SHOW, **{**empty, **environment}).stdout.strip() == expected
+
+
+@pytest.mark.parametrize("wrong", ["0", "-2", "two", "1.5"])
+def test_a_wrong_environment_is_refused_by_name(wrong):
+    done = python(SHOW, check=False, S3S4_NUM_THREADS=wrong)
+    assert done.returncode != 0
+    assert "S3S4_NUM_THREADS" in done.stderr.splitlines()[-1]
+    assert wrong in done.stderr.splitlines()[-1]
+
+
+@needs_affinity
+def test_affinity_limits_the_number():
+    code = f"import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); {SHOW}"
+    assert python(code, S3S4_NUM_THREADS="", OMP_NUM_THREADS="").stdout.strip() == "1"
+
+
+TASKS = "len(__import__('os').listdir('/proc/self/task'))"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_import_starts_no_thread():
+    done = python(f"import numpy; a = {TASKS}; import s3s4; print({TASKS} - a)")
+    assert done.stdout.strip() == "0"
+
+
+@needs_openmp
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_large_arrays_start_as_many_threads_as_asked_for():
+    for n in (1, 2, 4):
+        done = python(
+            "import numpy as np, s3s4\n"
+            f"x = np.ones(4_000_000); a = {TASKS}; s3s4.s4(x[:100]); b = {TASKS}\n"
+            f"s3s4.s4(x); print(b - a, {TASKS} - a)",
+            S3S4_NUM_THREADS=str(n),
+        )
+        assert done.stdout.split() == ["0", str(n - 1)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_a_limit_set_from_outside_holds():
+    pytest.importorskip("threadpoolctl")
+    python(
+        "import numpy as np, s3s4, threadpoolctl\n"
+        "with threadpoolctl.threadpool_limits(1):\n"
+        "    assert s3s4.get_num_threads() == 1\n"
+        f"    x = np.ones(4_000_000); a = {TASKS}; s3s4.s4(x); assert {TASKS} == a"
+    )
+
+
+# --- Forks ---------------------------------------------------------------------------------------
+
+PREPARE = """
+import faulthandler, multiprocessing, os, sys
+import numpy as np, s3s4
+faulthandler.dump_traceback_later(50, exit=True)
+X = np.linspace(-9, 9, 2_000_000)
+G = X[::-1].copy()
+def agree():
+    same = np.array_equal(s3s4.s4(X), EXPECTED)
+    same &= np.array_equal(s3s4.s4(X.reshape(2000, 1000).T).T.ravel(), EXPECTED)
+    return bool(same and s3s4.s4.backward(G, X)[1] == SUM)
+def child(work):
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            status = 0 if work() else 2
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+"""
+# The parent uses its threads before it forks.
+USED = "s3s4.set_num_threads(2); EXPECTED = s3s4.s4(X); SUM = s3s4.s4.backward(G, X)[1]\n"
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    "action",
+    [
+        "assert child(agree) and agree()",
+        "assert child(lambda: agree() and child(agree)) and agree()",
+        "assert child(lambda: child(agree)) and agree()",
+        "assert child(lambda: s3s4.get_num_threads() == 1) and s3s4.get_num_threads() == 2",
+    ],
+    ids=["child", "child and grandchild", "grandchild alone", "number"],
+)
+def test_fork(action):
+    python(PREPARE + USED + action)
+
+
+@needs_fork
+def test_fork_before_any_thread():
+    code = "s3s4.set_num_threads(2); EXPECTED = SUM = None\n"
+    python(
+        PREPARE + code + "assert child(lambda: s3s4.s4(X).shape == X.shape)\n" + USED + "assert agree()"
+    )
+
+
+@needs_fork
+def test_fork_from_another_thread():
+    python(
+        PREPARE + USED + "import threading\n"
+        "found = []\n"
+        "thread = threading.Thread(target=lambda: found.append(child(agree)))\n"
+        "thread.start(); thread.join(); assert found == [True] and agree()"
+    )
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing(method, tmp_path):
+    import multiprocessing
+
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"this system has no {method}")
+    script = tmp_path / "main.py"
+    script.write_text(
+        "import multiprocessing, numpy as np, s3s4\n"
+        "X = np.linspace(-9, 9, 2_000_000)\n"
+        "def total(k):\n"
+        "    return float(s3s4.s4(X, k).sum()), float(s3s4.s4.backward(X, X, k)[1])\n"
+        "if __name__ == '__main__':\n"
+        "    expected = [total(k) for k in (1.0, 5.0)]\n"
+        f"    with multiprocessing.get_context({method!r}).Pool(2) as pool:\n"
+        "        found = pool.map_async(total, (1.0, 5.0)).get(50)\n"
+        "    assert found == expected, found\n"
+        "    assert [total(k) for k in (1.0, 5.0)] == expected\n"
+    )
+    python(
+        f"import sys, subprocess; sys.exit(subprocess.call([sys.executable, {str(script)!r}]))",
+        S3S4_NUM_THREADS="2",
+    )

@@ -1,0 +1,564 @@
+"""The ufuncs behave as NumPy's own do, and an element's bits depend on nothing but its inputs."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from support import (
+    ACTIVATIONS,
+    DTYPES,
+    LARGE,
+    UFUNCS,
+    assert_same_bits,
+    inputs,
+    outputs,
+    python,
+)
+
+import s3s4
+from s3s4 import _cpu
+
+every_ufunc = pytest.mark.parametrize("ufunc", UFUNCS.values(), ids=UFUNCS)
+one_output = pytest.mark.parametrize(
+    "ufunc", [u for u in UFUNCS.values() if u.nout == 1], ids=lambda u: u.__name__
+)
+binary = pytest.mark.parametrize(
+    "ufunc",
+    [u for u in UFUNCS.values() if (u.nin, u.nout) == (2, 1)],
+    ids=lambda u: u.__name__,
+)
+every_dtype = pytest.mark.parametrize("dtype", DTYPES)
+every_activation = pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
+
+# Two functions of NumPy with the same kinds of loops, by the number of inputs.
+PEER = {1: np.exp, 2: np.arctan2}
+
+
+def fresh(ufunc, shape, dtype=float):
+    """Return as many arrays as the ufunc has outputs, filled with a mark."""
+    return tuple(np.full(shape, 77, dtype) for _ in range(ufunc.nout))
+
+
+# --- Types ---------------------------------------------------------------------------------------
+
+
+@every_ufunc
+def test_loops_come_narrowest_first(ufunc):
+    assert ufunc.types == [f"{c * ufunc.nin}->{c * ufunc.nout}" for c in "efdg"]
+
+
+@every_ufunc
+@pytest.mark.parametrize("dtype", ["?", *np.typecodes["AllInteger"], *"efdg"])
+def test_promotion_is_numpys(ufunc, dtype):
+    arrays = [np.array([0, 1, 1], dtype)] * ufunc.nin
+    expected = PEER[ufunc.nin](*arrays).dtype
+    results = outputs(ufunc(*arrays))
+    assert [result.dtype for result in results] == [expected] * ufunc.nout
+    assert_same_bits(results, outputs(ufunc(*[array.astype(expected) for array in arrays])))
+
+
+@binary
+@pytest.mark.parametrize("first", "efdg")
+@pytest.mark.parametrize("second", ["e", "f", "d", "g", "b", "l", 2, 2.5])
+def test_mixed_promotion_is_numpys(ufunc, first, second):
+    x = np.linspace(-3, 3, 7).astype(first)
+    k = np.full(7, 2).astype(second) if isinstance(second, str) else second
+    assert ufunc(x, k).dtype == np.arctan2(x, k).dtype
+    assert ufunc(k, x).dtype == np.arctan2(k, x).dtype
+
+
+@every_activation
+@every_dtype
+def test_python_parameters_are_weak(activation, dtype):
+    (x,) = inputs(1, 9, dtype)
+    for parameters in ({}, activation.parameters, dict.fromkeys(activation.parameters, 2)):
+        assert activation(x, **parameters).dtype == dtype
+        assert activation.derivative(x, **parameters).dtype == dtype
+        assert [part.dtype for part in activation.value_and_derivative(x, **parameters)] == [dtype] * 2
+
+
+@every_ufunc
+def test_scalars_give_numpy_scalars(ufunc):
+    for scalar in (0.5, 1, True, np.float16(0.5), np.float32(0.5), np.longdouble(0.5), np.int8(1)):
+        arguments = [scalar] * ufunc.nin
+        for result in outputs(ufunc(*arguments)):
+            assert type(result) is type(PEER[ufunc.nin](*arguments))
+    for result in outputs(ufunc(*[np.array(0.5)] * ufunc.nin)):
+        assert type(result) is np.float64
+
+
+@every_ufunc
+@pytest.mark.parametrize("shape", [0, (0,), (3, 0), (0, 3), (2, 0, 4)])
+def test_empty(ufunc, shape):
+    for result in outputs(ufunc(*inputs(ufunc.nin, shape))):
+        assert result.shape == np.empty(shape).shape
+        assert result.dtype == float
+
+
+@every_ufunc
+@every_dtype
+def test_lists_and_nested_lists(ufunc, dtype):
+    arrays = inputs(ufunc.nin, (2, 3))
+    assert_same_bits(ufunc(*[array.tolist() for array in arrays]), ufunc(*arrays))
+    assert_same_bits(
+        ufunc(*[array.tolist() for array in arrays], dtype=dtype),
+        ufunc(*[array.astype(dtype) for array in arrays]),
+    )
+
+
+# --- Arguments -----------------------------------------------------------------------------------
+
+
+@every_ufunc
+def test_out_is_returned(ufunc):
+    arrays, out = inputs(ufunc.nin, (5, 7)), fresh(ufunc, (5, 7))
+    results = outputs(ufunc(*arrays, out=out))
+    assert all(result is target for result, target in zip(results, out, strict=True))
+    assert_same_bits(results, ufunc(*arrays))
+
+
+@every_ufunc
+@pytest.mark.parametrize("dtype", ["float32", "float64", "longdouble", ">f4", ">f8", "complex128"])
+def test_out_of_another_dtype(ufunc, dtype):
+    arrays, out = inputs(ufunc.nin, 9, "float32"), fresh(ufunc, 9, dtype)
+    ufunc(*arrays, out=out)
+    for target, expected in zip(out, outputs(ufunc(*arrays)), strict=True):
+        np.testing.assert_array_equal(target, expected)
+        assert target.dtype == dtype
+
+
+@every_ufunc
+def test_out_may_lie_anywhere(ufunc):
+    arrays = inputs(ufunc.nin, (40, 30))
+    for target in (np.s_[::2, ::-1], np.s_[::-2, ::3], np.s_[5, ::-1], np.s_[:, 3]):
+        out, taken = fresh(ufunc, (40, 30)), [array[target] for array in arrays]
+        expected = outputs(ufunc(*taken))
+        ufunc(*taken, out=tuple(array[target] for array in out))
+        for array, right in zip(out, expected, strict=True):
+            assert_same_bits(array[target], right)
+            array[target] = 77
+            assert (array == 77).all()
+
+
+@every_ufunc
+def test_dtype_and_casting(ufunc):
+    arrays = inputs(ufunc.nin, 9)
+    narrow = ufunc(*arrays, dtype="float32")
+    assert_same_bits(narrow, ufunc(*[array.astype("float32") for array in arrays]))
+    with pytest.raises(TypeError):
+        ufunc(*arrays, dtype="float32", casting="safe")
+    with pytest.raises(TypeError):
+        ufunc(*arrays, out=fresh(ufunc, 9, int))
+    out = fresh(ufunc, 9, int)
+    ufunc(*arrays, out=out, casting="unsafe")
+    for target, expected in zip(out, outputs(ufunc(*arrays)), strict=True):
+        np.testing.assert_array_equal(target, expected.astype(int))
+
+
+@every_ufunc
+def test_order(ufunc):
+    arrays = inputs(ufunc.nin, (4, 5))
+    fortran = [np.asfortranarray(array) for array in arrays]
+    for result in outputs(ufunc(*arrays, order="F")):
+        assert result.flags.f_contiguous
+    for result in outputs(ufunc(*fortran)):
+        assert result.flags.f_contiguous
+    for result in outputs(ufunc(*fortran, order="C")):
+        assert result.flags.c_contiguous
+    assert_same_bits(ufunc(*fortran), ufunc(*arrays))
+
+
+@every_ufunc
+@pytest.mark.parametrize("shape", [50, (9, 11)])
+def test_where(ufunc, shape):
+    arrays, out = inputs(ufunc.nin, shape), fresh(ufunc, shape)
+    mask = np.random.default_rng(1).random(shape) < 0.5
+    ufunc(*arrays, out=out, where=mask)
+    for target, full in zip(out, outputs(ufunc(*arrays)), strict=True):
+        assert_same_bits(target, np.where(mask, full, 77))
+
+
+@binary
+def test_broadcasting(ufunc):
+    x, k = inputs(2, (3, 4, 5))
+    for part in (np.s_[0, 0, 0], np.s_[:1], np.s_[:, :1], np.s_[:, :, :1], np.s_[0], np.s_[0, :, :1]):
+        wide = np.broadcast_to(k[part], x.shape)
+        assert_same_bits(ufunc(x, k[part]), ufunc(x, wide.copy()))
+        assert_same_bits(ufunc(k[part], x), ufunc(wide.copy(), x))
+    assert ufunc(x[:, :1], k[:1]).shape == x.shape
+
+
+# --- Methods -------------------------------------------------------------------------------------
+
+
+@binary
+@pytest.mark.parametrize("n", [1, 2, 17, 300])
+def test_reduce_and_accumulate(ufunc, n):
+    x = inputs(1, n)[0]
+    steps = [x[0]]
+    for value in x[1:]:
+        steps.append(ufunc(steps[-1], value))
+    assert_same_bits(ufunc.accumulate(x), np.array(steps))
+    assert_same_bits(ufunc.reduce(x), steps[-1])
+    assert_same_bits(ufunc.reduce(np.stack([x, x]), axis=1), np.array([steps[-1]] * 2))
+    assert_same_bits(ufunc.reduce(np.stack([x, x], axis=1)), np.array([steps[-1]] * 2))
+    assert_same_bits(ufunc.reduceat(x, [0]), np.array([steps[-1]]))
+
+
+@binary
+def test_outer(ufunc):
+    x, k = inputs(2, 13)
+    assert_same_bits(ufunc.outer(x, k), ufunc(x[:, None], k))
+
+
+@one_output
+def test_at(ufunc):
+    x, *parameters = inputs(ufunc.nin, 20)
+    index = np.array([3, 3, 0, 19, 3])
+    parameters = [parameter[:5] for parameter in parameters]
+    expected = x.copy()
+    for place, *values in zip(index, *parameters, strict=True):
+        expected[place] = ufunc(expected[place], *values)
+    ufunc.at(x, index, *parameters)
+    assert_same_bits(x, expected)
+
+
+# --- Layout and overlap --------------------------------------------------------------------------
+
+LAYOUTS = {
+    "reversed": lambda a: a.ravel()[::-1],
+    "every second": lambda a: a.ravel()[::2],
+    "every third from the end": lambda a: a.ravel()[::-3],
+    "fortran": lambda a: np.asfortranarray(a),
+    "transposed": lambda a: a.T,
+    "middle of rows": lambda a: a[:, 3:-4],
+    "column": lambda a: a[:, 5],
+    "reversed both ways": lambda a: a[::-1, ::-1],
+    "three axes permuted": lambda a: a.reshape(2, -1, a.shape[1]).transpose(1, 2, 0),
+    "repeated": lambda a: np.broadcast_to(a[:, :1], a.shape),
+    "one value": lambda a: np.broadcast_to(a[1, 1], (40,)),
+    "diagonal": lambda a: a.diagonal(),
+    "unaligned": lambda a: np.frombuffer(b"x" + a.tobytes(), a.dtype, a.size, offset=1),
+    "big endian": lambda a: a.astype(a.dtype.newbyteorder(">")),
+}
+
+
+@every_ufunc
+@every_dtype
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_layout_changes_no_bit(ufunc, dtype, layout):
+    views = [layout(array) for array in inputs(ufunc.nin, (20, 17), dtype)]
+    plain = [np.array(view, dtype, order="C").ravel() for view in views]
+    expected = tuple(part.reshape(views[0].shape) for part in outputs(ufunc(*plain)))
+    assert_same_bits(ufunc(*views), expected)
+
+
+@every_ufunc
+@every_dtype
+def test_position_changes_no_bit(ufunc, dtype):
+    arrays = inputs(ufunc.nin, 600, dtype)
+    alone = tuple(
+        np.array(parts)
+        for parts in zip(*[outputs(ufunc(*point)) for point in zip(*arrays, strict=True)], strict=True)
+    )
+    assert_same_bits(ufunc(*arrays), alone)
+    for n in range(71):
+        for start in (0, 1, 7, 250):
+            part = slice(start, start + n)
+            assert_same_bits(
+                ufunc(*[array[part] for array in arrays]), tuple(one[part] for one in alone)
+            )
+
+
+@binary
+@every_dtype
+@pytest.mark.parametrize("n", [1, 5, 70, 3000])
+def test_scalar_and_array_parameters_give_equal_bits(ufunc, dtype, n):
+    x = np.concatenate([inputs(1, n, dtype)[0], np.array([0, np.inf, -np.inf, 1e-7, -60], dtype)])
+    for k in (0, 1e-3, 0.5, 1, 2.1, 5, 50, 6e4, np.inf, -0.5, -1, -5, -np.inf, np.nan):
+        k = np.dtype(dtype).type(k)
+        assert_same_bits(ufunc(x, k), ufunc(x, np.full(len(x), k)))
+
+
+@every_ufunc
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [50, 5000, LARGE])
+def test_out_may_be_the_input(ufunc, dtype, n):
+    arrays = inputs(ufunc.nin, n, dtype)
+    expected = outputs(ufunc(*arrays))
+    for reuse in range(ufunc.nin):
+        for place in range(ufunc.nout):
+            copies = [array.copy() for array in arrays]
+            out = list(fresh(ufunc, n, dtype))
+            out[place] = copies[reuse]
+            assert_same_bits(ufunc(*copies, out=tuple(out)), expected)
+
+
+OVERLAPS = {
+    "reversed": lambda n: (slice(n), slice(n - 1, None, -1)),
+    "later": lambda n: (slice(0, n), slice(1, n + 1)),
+    "earlier": lambda n: (slice(1, n + 1), slice(0, n)),
+    "spread": lambda n: (slice(0, n), slice(0, 2 * n, 2)),
+    "gathered": lambda n: (slice(0, 2 * n, 2), slice(0, n)),
+}
+
+
+@every_ufunc
+@pytest.mark.parametrize("n", [50, 5000, LARGE // 2])
+@pytest.mark.parametrize("overlap", OVERLAPS.values(), ids=OVERLAPS)
+def test_out_may_overlap_the_input(ufunc, n, overlap):
+    source, target = overlap(n)
+    x, *rest = inputs(ufunc.nin, 2 * n)
+    rest = [array[source] for array in rest]
+    expected = outputs(ufunc(x[source].copy(), *rest))
+    for place in range(ufunc.nout):
+        memory = x.copy()
+        out = list(fresh(ufunc, expected[0].shape))
+        out[place] = memory[target]
+        assert_same_bits(ufunc(memory[source], *rest, out=tuple(out)), expected)
+
+
+@every_ufunc
+def test_read_only_and_shared_inputs(ufunc):
+    (x,) = inputs(1, LARGE)
+    x.flags.writeable = False
+    assert_same_bits(ufunc(*[x] * ufunc.nin), ufunc(*[x.copy() for _ in range(ufunc.nin)]))
+
+
+# --- Floating-point status -----------------------------------------------------------------------
+
+
+def extremes(dtype):
+    """Return NaN, infinities, zeros, the largest, smallest and subnormal numbers of a dtype."""
+    info = np.finfo(dtype)
+    values = [np.nan, np.inf, 0, info.max, info.tiny, info.smallest_subnormal, 1, 90, 750, 1e-3]
+    return np.array([*values, *[-value for value in values]], dtype)
+
+
+@every_ufunc
+@every_dtype
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_flagged_at_any_length(ufunc, dtype):
+    x = np.tile(extremes(dtype), 4)
+    parameters = [np.repeat(extremes(dtype), 4)] * (ufunc.nin - 1)
+    with np.errstate(all="raise"):
+        for n in range(71):
+            for start in (0, 9):
+                ufunc(*[array[start : start + n] for array in (x, *parameters)])
+                ufunc(*[array[start : start + 2 * n : 2] for array in (x, *parameters)])
+        for values in np.broadcast(x, *parameters):
+            ufunc(x[:70], *values[1:])
+            ufunc(*values)
+
+
+@every_ufunc
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_flagged_by_threads(ufunc, dtype):
+    x = np.resize(extremes(dtype), LARGE)
+    parameters = [np.resize(extremes(dtype)[:-1], LARGE)] * (ufunc.nin - 1)
+    with np.errstate(all="raise"), s3s4.threads(2):
+        ufunc(x, *parameters)
+        ufunc(x[::2], *[parameter[::2] for parameter in parameters])
+
+
+def test_subnormals_survive_the_import_here_and_on_workers():
+    python(
+        "import threading, numpy as np, s3s4\n"
+        "def check():\n"
+        "    for dtype in (np.float32, np.float64):\n"
+        "        smallest = np.finfo(dtype).smallest_subnormal\n"
+        "        assert np.array([smallest], dtype) * dtype(1) > 0\n"
+        "        assert np.array([np.finfo(dtype).tiny]) / dtype(2) > 0\n"
+        "        x = np.full(1_000_003, 8 * smallest)\n"
+        "        for n in (1, 2):\n"
+        "            with s3s4.threads(n):\n"
+        "                assert (s3s4.s3(x) == x).all()\n"
+        "check()\n"
+        "thread = threading.Thread(target=check); thread.start(); thread.join()\n"
+        "check()\n"
+        "print('done')"
+    )
+
+
+# --- Other kinds of arrays -----------------------------------------------------------------------
+
+
+def fronts():
+    """Yield every call of the front with the ufunc that it stands for and its defaults."""
+    for activation in ACTIVATIONS:
+        name, defaults = activation.name, tuple(activation.parameters.values())
+        yield pytest.param(activation, UFUNCS[name], defaults, id=name)
+        yield pytest.param(
+            activation.value_and_derivative, UFUNCS[f"{name}_value_dx"], defaults, id=f"{name} both"
+        )
+        for wrt in ("x", *activation.parameters):
+
+            def derivative(x, *parameters, _call=activation.derivative, _wrt=wrt, **options):
+                return _call(x, *parameters, wrt=_wrt, **options)
+
+            yield pytest.param(
+                derivative, UFUNCS[f"{name}_d{wrt}"], defaults, id=f"{name} by {wrt}"
+            )
+
+
+every_front = pytest.mark.parametrize(("front", "ufunc", "defaults"), list(fronts()))
+
+
+@every_front
+def test_front_is_its_ufunc(front, ufunc, defaults):
+    x, *parameters = inputs(ufunc.nin, (6, 5), "float32")
+    mask = x > 0
+    assert_same_bits(front(x), ufunc(x, *defaults))
+    assert_same_bits(front(x, *parameters), ufunc(x, *parameters))
+    assert_same_bits(front(x, dtype="float64"), ufunc(x, *defaults, dtype="float64"))
+    assert_same_bits(front(x.tolist()), ufunc(x.astype(float), *defaults))
+    out, expected = fresh(ufunc, x.shape), fresh(ufunc, x.shape)
+    result = front(x, out=out, where=mask, casting="unsafe")
+    assert all(one is other for one, other in zip(outputs(result), out, strict=True))
+    ufunc(x, *defaults, out=expected, where=mask, casting="unsafe")
+    assert_same_bits(out, expected)
+    assert all(part.flags.f_contiguous for part in outputs(front(x, order="F")))
+    with pytest.raises(TypeError):
+        front(x.astype(float), dtype="float32", casting="safe")
+    for result in outputs(front(0.5)):
+        assert type(result) is np.float64
+
+
+@every_front
+def test_front_takes_parameters_by_name(front, ufunc, defaults):
+    x, *parameters = inputs(ufunc.nin, 9)
+    names = ["k"] if parameters else []
+    assert_same_bits(front(x, **dict(zip(names, parameters, strict=True))), ufunc(x, *parameters))
+
+
+@every_front
+def test_single_out_needs_no_tuple(front, ufunc, defaults):
+    if ufunc.nout == 1:
+        x, out = inputs(1, 9)[0], np.empty(9)
+        assert front(x, out=out) is out
+        assert_same_bits(out, ufunc(x, *defaults))
+
+
+class Tagged(np.ndarray):
+    """A subclass that says nothing of ufuncs."""
+
+
+class Duck:
+    """An object that takes ufuncs over."""
+
+    __array_priority__ = 1
+
+    seen: tuple
+
+    def __array_ufunc__(self, ufunc, method, *arguments, **options):
+        self.seen = ufunc, method, len(arguments)
+        return (self,) * ufunc.nout if ufunc.nout > 1 else self
+
+
+class Stranger:
+    """An object that refuses ufuncs."""
+
+    __array_ufunc__ = None
+
+
+class Boxed:
+    """An object that turns into an array."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array if dtype is None else self.array.astype(dtype)
+
+
+@every_front
+def test_array_likes(front, ufunc, defaults):
+    (x,) = inputs(1, (4, 5))
+    for result in outputs(front(x.view(Tagged))):
+        assert type(result) is Tagged
+    duck = Duck()
+    assert all(result is duck for result in outputs(front(duck)))
+    assert duck.seen == (ufunc, "__call__", ufunc.nin)
+    with pytest.raises(TypeError):
+        front(Stranger())
+    assert_same_bits(front(Boxed(x)), ufunc(x, *defaults))
+    assert_same_bits(front(memoryview(x)), ufunc(x, *defaults))
+
+
+@every_front
+def test_masked_arrays(front, ufunc, defaults):
+    x = np.ma.array([1.0, 2.0, np.nan, -1.0], mask=[False, True, True, False])
+    for result, plain in zip(outputs(front(x)), outputs(ufunc(x.data, *defaults)), strict=True):
+        assert isinstance(result, np.ma.MaskedArray)
+        np.testing.assert_array_equal(result.mask, x.mask)
+        np.testing.assert_array_equal(result.compressed(), plain[[0, 3]])
+
+
+@every_front
+def test_pandas(front, ufunc, defaults):
+    pandas = pytest.importorskip("pandas")
+    series = pandas.Series([1.0, -2.0, np.nan], index=list("abc"))
+    for result, plain in zip(
+        outputs(front(series)), outputs(ufunc(series.to_numpy(), *defaults)), strict=True
+    ):
+        pandas.testing.assert_series_equal(result, pandas.Series(plain, index=series.index))
+
+
+@every_front
+def test_xarray(front, ufunc, defaults):
+    xarray = pytest.importorskip("xarray")
+    array = xarray.DataArray(inputs(1, (3, 4))[0], dims=("row", "column"))
+    for result, plain in zip(
+        outputs(front(array)), outputs(ufunc(array.values, *defaults)), strict=True
+    ):
+        assert result.dims == array.dims
+        assert_same_bits(result.values, plain)
+
+
+@every_front
+def test_dask(front, ufunc, defaults):
+    dask = pytest.importorskip("dask.array")
+    (x,) = inputs(1, (30, 40))
+    if ufunc.nout == 1:
+        lazy = front(dask.from_array(x, chunks=10))
+        assert isinstance(lazy, dask.Array)
+        assert_same_bits(lazy.compute(), ufunc(x, *defaults))
+
+
+# --- Pickles -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickles_are_by_public_name(protocol):
+    for thing in (*UFUNCS.values(), *ACTIVATIONS):
+        text = pickle.dumps(thing, protocol)
+        assert pickle.loads(text) is thing
+        assert not [name for name in _cpu.VARIANTS if name.encode() in text]
+    for activation in ACTIVATIONS:
+        method = pickle.loads(pickle.dumps(activation.derivative, protocol))
+        assert_same_bits(method(0.5), activation.derivative(0.5))
+
+
+def test_copies_are_the_same_object():
+    for thing in (*UFUNCS.values(), *ACTIVATIONS):
+        assert copy.copy(thing) is thing
+        assert copy.deepcopy(thing) is thing
+
+
+def test_pickles_travel_between_variants():
+    things = "[*s3s4.activations.values(), s3s4.ufuncs.s4, s3s4.ufuncs.s3_value_dx]"
+    dump = f"import pickle, s3s4; print(pickle.dumps({things}).hex())"
+    pickles = {python(dump, S3S4_ISA=variant).stdout.strip() for variant in _cpu.VARIANTS}
+    for variant in _cpu.VARIANTS:
+        python(
+            "import pickle\n"
+            f"for text in {sorted(pickles)!r}:\n"
+            "    things = pickle.loads(bytes.fromhex(text))\n"
+            "    import s3s4\n"
+            f"    assert s3s4.build_config()['variant'] == {variant!r}\n"
+            f"    assert things == {things}\n"
+            "    assert things[1](0.0) == 0.25",
+            S3S4_ISA=variant,
+        )
