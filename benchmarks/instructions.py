@@ -173,7 +173,7 @@ def executed(variant: str) -> dict[str, float]:
         output = Path(folder) / "callgrind.out"
         subprocess.run(
             [valgrind, "--tool=callgrind", f"--callgrind-out-file={output}",
-             "--compress-strings=no", "--compress-pos=no", sys.executable, "-c", WORKLOAD],
+             "--compress-strings=no", "--compress-pos=no", sys.executable, "-P", "-c", WORKLOAD],
             env={**os.environ, "S3S4_ISA": variant, "S3S4_NUM_THREADS": "1"},
             capture_output=True,
             check=True,
