@@ -1,0 +1,1 @@
+"""The project's own history, for airspeed velocity: ``cd benchmarks/asv && asv run``."""

@@ -1,0 +1,49 @@
+"""Every public ufunc at a size in cache and at one that uses threads.
+
+# Design: the list comes from the activations and their parameters, not from the module of ufuncs,
+# so that a ufunc which no activation accounts for is noticed: importing this file then fails.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+
+import s3s4
+
+
+def expected() -> dict[str, tuple[float, ...]]:
+    """Return the names of all ufuncs, with the default values of their parameters."""
+    ufuncs = {}
+    for name, activation in s3s4.activations.items():
+        defaults = tuple(activation.parameters.values())
+        for suffix in ("", "_dx", "_value_dx", *(f"_d{p}" for p in activation.parameters)):
+            ufuncs[name + suffix] = defaults
+    return ufuncs
+
+
+UFUNCS = expected()
+
+PUBLIC = {name for name, value in vars(s3s4.ufuncs).items() if isinstance(value, np.ufunc)}
+
+MISSING = PUBLIC ^ set(UFUNCS)
+
+if MISSING:
+    raise NotImplementedError(f"without a benchmark: {sorted(MISSING)}")
+
+
+class Ufunc:
+    """Time a ufunc with its output given."""
+
+    params: ClassVar = [sorted(UFUNCS), ["float16", "float32", "float64"], [100, 10**4, 10**6]]
+    param_names: ClassVar = ["ufunc", "dtype", "n"]
+
+    def setup(self, name: str, dtype: str, n: int) -> None:
+        """Make the arguments and call once, which starts the threads."""
+        self.ufunc = getattr(s3s4.ufuncs, name)
+        self.arguments = (np.linspace(-12, 12, n).astype(dtype), *UFUNCS[name])
+        self.out = tuple(np.zeros(n, dtype) for _ in range(self.ufunc.nout))
+        self.ufunc(*self.arguments, out=self.out)
+
+    def time_ufunc(self, name: str, dtype: str, n: int) -> None:
+        """Call."""
+        self.ufunc(*self.arguments, out=self.out)

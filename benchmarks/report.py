@@ -1,0 +1,76 @@
+"""Make the documentation's tables and picture from the kept results.
+
+Usage: python benchmarks/report.py RESULTS.json docs/performance.md
+
+Replaces what stands between ``<!-- begin: SECTION -->`` and ``<!-- end: SECTION -->``, for each
+section that the document has (machine, summary, grid, layouts, published, targets, instructions),
+and draws ``performance.png`` beside it.
+"""
+
+import argparse
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import machine
+import picture
+import tables
+
+
+def sections(results: dict[str, Any]) -> dict[str, str]:
+    """Return the Markdown of each section that there are results for."""
+    writers: dict[str, tuple[str, Callable[[Any], str]]] = {
+        "summary": ("grid", tables.summary),
+        "grid": ("grid", tables.grid),
+        "layouts": ("layouts", tables.layouts),
+        "published": ("published", tables.published),
+        "targets": ("targets", tables.targets),
+    }
+    written = {
+        name: write(results[source]["content"])
+        for name, (source, write) in writers.items()
+        if source in results
+    }
+    if "grid" in results:
+        lines = machine.lines(results["grid"]["machine"])
+        written["machine"] = "\n".join(f"- {line}" for line in lines) + "\n"
+    counts = json.loads((Path(__file__).parents[1] / "tests" / "instructions.json").read_text())
+    written["instructions"] = tables.instructions(counts)
+    return written
+
+
+def fill(document: str, written: dict[str, str]) -> str:
+    """Replace the marked parts of a document; refuse one that has a mark without results."""
+
+    def replace(match: re.Match[str]) -> str:
+        name = match["name"]
+        if name not in written:
+            raise SystemExit(f"no results for the section {name!r}")
+        return f"{match['begin']}\n{written[name]}{match['end']}"
+
+    return re.sub(
+        r"(?P<begin><!-- begin: (?P<name>[\w-]+) -->).*?(?P<end><!-- end: (?P=name) -->)",
+        replace,
+        document,
+        flags=re.DOTALL,
+    )
+
+
+def main() -> None:
+    """Read the results, write the document and its picture."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("results", type=Path)
+    parser.add_argument("document", type=Path)
+    options = parser.parse_args()
+    results = json.loads(options.results.read_text())
+    options.document.write_text(fill(options.document.read_text(), sections(results)))
+    if "grid" in results:
+        file = options.document.with_suffix(".png")
+        grid = results["grid"]
+        picture.draw(grid["content"], machine.title(grid["machine"]), file)
+
+
+if __name__ == "__main__":
+    main()

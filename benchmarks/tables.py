@@ -1,0 +1,142 @@
+"""Results as Markdown, for the terminal and for the documentation alike."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from contenders import CONTENDERS, OURS
+from job import QUANTITIES
+
+Grid = Mapping[str, Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]]
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
+    """Return a table whose columns line up: the first to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        first, *rest = (
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return f"| {' | '.join([first, *rest])} |"
+
+    rule = [":" + "-" * (width - 1) if i == 0 else "-" * (width - 1) + ":"
+            for i, width in enumerate(widths)]  # fmt: skip
+    text = "\n".join([line(head), line(rule), *map(line, rows)])
+    return f"{caption}\n\n{text}\n" if caption else f"{text}\n"
+
+
+def significant(value: float) -> str:
+    """Return three significant digits without an exponent."""
+    if value >= 100:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def grid(content: Grid) -> str:
+    """Return the one table: nanoseconds an element at each size, and how many times s3s4's."""
+    sizes = sorted({int(n) for d in content.values() for q in d.values() for n in q})
+    last = 10**7 if 10**7 in sizes else sizes[-1]
+    head = ["ns an element", *(power(n) for n in sizes), f"times s3s4 at {power(last)}"]
+    rows = []
+    for dtype, quantities in content.items():
+        for quantity, cells in quantities.items():
+            rows.append([f"**{QUANTITIES[quantity]}, {dtype}**", *[""] * (len(sizes) + 1)])
+            for name in CONTENDERS:
+                found = [cells.get(str(n), {}).get(name) for n in sizes]
+                if not any(found):
+                    continue
+                values = [
+                    significant(f[0] / n * 1e9) if f else "-"
+                    for n, f in zip(sizes, found, strict=True)
+                ]
+                rows.append([name, *values, times(cells.get(str(last), {}), name)])
+    return markdown(head, rows)
+
+
+def summary(content: Grid, n: int = 10**7) -> str:
+    """Return milliseconds at one size, and ratios, one column a quantity."""
+    columns = [(d, q) for d in content for q in content[d] if str(n) in content[d][q]]
+    head = [f"ms at {power(n)}", *(f"{QUANTITIES[q]}, {d}" for d, q in columns)]
+    rows = []
+    for name in CONTENDERS:
+        cells = [content[d][q][str(n)] for d, q in columns]
+        if not any(name in cell for cell in cells):
+            continue
+        rows.append(
+            [
+                name,
+                *(
+                    f"{significant(c[name][0] * 1e3)} ({times(c, name)})" if name in c else "-"
+                    for c in cells
+                ),
+            ]
+        )
+    return markdown(head, rows)
+
+
+def times(cell: Mapping[str, Sequence[float]], name: str) -> str:
+    """Return how many times longer than s3s4 a contender takes."""
+    if name not in cell or OURS not in cell:
+        return "-"
+    return f"{significant(cell[name][0] / cell[OURS][0])}x"
+
+
+def power(n: int) -> str:
+    """Return a power of ten as such."""
+    exponent = len(str(n)) - 1
+    return f"10^{exponent}" if n == 10**exponent else str(n)
+
+
+def layouts(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the table of layouts, one line a layout and two columns a dtype."""
+    names = dict.fromkeys(row["layout"] for row in rows)
+    dtypes = dict.fromkeys(row["dtype"] for row in rows)
+    found = {(row["layout"], row["dtype"]): row for row in rows}
+    head = ["S4 at 10^7 elements"]
+    for dtype in dtypes:
+        head += [f"{dtype}, ns an element", "times contiguous"]
+    body = []
+    for name in names:
+        cells = [name]
+        for dtype in dtypes:
+            row = found.get((name, dtype))
+            cells += [significant(row["ns"]), f"{row['ratio']:.2f}x"] if row else ["-", "-"]
+        body.append(cells)
+    return markdown(head, body)
+
+
+def published(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the published experiment, what was reported beside it."""
+    head = ["calls", "numpy, s", "s3s4, s", "ratio here", "ratio reported, T4 against its CPU"]
+    body = [
+        [
+            str(row["calls"]),
+            significant(row["numpy"]),
+            significant(row["s3s4"]),
+            f"{row['ratio']:.1f}x",
+            f"{row['reported']:.2f}x",
+        ]
+        for row in rows
+    ]
+    return markdown(head, body)
+
+
+def instructions(counts: Mapping[str, Mapping[str, float]]) -> str:
+    """Return instructions per element, one line a kernel and one column a variant."""
+    kernels = sorted({kernel for variant in counts.values() for kernel in variant})
+    body = [
+        [kernel, *(str(counts[variant].get(kernel, "-")) for variant in counts)]
+        for kernel in kernels
+    ]
+    return markdown(["instructions per element", *counts], body)
+
+
+def targets(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the targets, whether each is met."""
+    head = ["target", "bound", "measured", "met"]
+    body = [
+        [row["target"], row["bound"], row["measured"], "yes" if row["met"] else "**no**"]
+        for row in rows
+    ]
+    return markdown(head, body)

@@ -1,0 +1,21 @@
+"""The number of threads that every contender is held to.
+
+# Design: the process keeps to so many processors before any library is imported, for JAX and the
+# OpenMP runtimes size their pools once, by what they see then. Where a library also has a switch,
+# its contender sets it.
+"""
+
+import os
+
+
+def hold(count: int) -> None:
+    """Confine this process to so many of the processors that it may use."""
+    usable = sorted(os.sched_getaffinity(0))
+    if not 1 <= count <= len(usable):
+        raise SystemExit(f"--threads: {count} is not between 1 and {len(usable)}")
+    os.sched_setaffinity(0, usable[:count])
+
+
+def limit() -> int:
+    """Return how many threads a contender may use."""
+    return len(os.sched_getaffinity(0))

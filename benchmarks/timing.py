@@ -1,0 +1,151 @@
+"""Times callables against each other in one process.
+
+# Design:
+# - Machines drift, in frequency and in what else runs on them. So contenders take turns: a drift
+#   meets all of them, and each gets as many tries at a quiet moment.
+# - The best of several draws is the time of the code; everything above it is the machine. A ratio
+#   is that of the two bests, with the quartiles of the ratios within each turn beside it, which say
+#   how far to trust it.
+# - Two OpenMP runtimes in a process (PyTorch brings its own) each keep workers that spin for some
+#   milliseconds after a parallel region and take the processor from whoever comes next. So every
+#   turn begins with a pause, until foreign workers sleep, and an untimed call, that wakes the own
+#   ones: each contender is timed at its best, as in a program that uses it alone.
+"""
+
+import gc
+import math
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import repeat
+
+Call = Callable[[], object]
+
+DRAW_SECONDS = 1e-3
+"""A draw repeats calls until it lasts this long, far above the resolution of the clock."""
+
+PAUSE_SECONDS = 0.01
+"""Longer than an OpenMP worker spins by default."""
+
+SELF_WARMING = 0.02
+"""A call this long does not notice what waking its workers costs, and needs no untimed one."""
+
+SETTLED = 0.005
+"""A turn in which no best falls by more than this part is a sign that the bests are found."""
+
+QUIET_TURNS = 4
+"""So many such turns in a row end the measurement."""
+
+
+@dataclass
+class Timing:
+    """Draws of one contender.
+
+    Attributes
+    ----------
+    seconds : list of float
+        Time of a call, one entry a turn.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def best(self) -> float:
+        """Seconds of the fastest draw."""
+        return min(self.seconds)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times longer one contender takes than another.
+
+    Attributes
+    ----------
+    best : float
+        Ratio of the fastest draws.
+    low, high : float
+        Quartiles of the ratios within one turn.
+    """
+
+    best: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.best:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+def ratio(slow: Timing, fast: Timing) -> Ratio:
+    """Compare two timings of one call of `race`."""
+    pairs = [a / b for a, b in zip(slow.seconds, fast.seconds, strict=True)]
+    low, _, high = statistics.quantiles(pairs, n=4) if len(pairs) > 1 else pairs * 3
+    return Ratio(slow.best / fast.best, low, high)
+
+
+def draw(call: Call, calls: int) -> float:
+    """Return the mean seconds of so many calls in a row."""
+    start = time.perf_counter()
+    for _ in repeat(None, calls):
+        call()
+    return (time.perf_counter() - start) / calls
+
+
+def race(
+    contenders: Mapping[str, Call],
+    budget: float,
+    *,
+    min_turns: int = 3,
+    max_turns: int = 40,
+    pause: float = PAUSE_SECONDS,
+) -> dict[str, Timing]:
+    """Time contenders in turns until their bests settle or the time is spent.
+
+    Parameters
+    ----------
+    contenders : mapping of str to callable
+        What is timed; each callable returns when its result is complete.
+    budget : float
+        Seconds after which no further turn begins, once there were `min_turns`.
+    min_turns, max_turns : int
+        Bounds on the number of turns.
+    pause : float
+        Seconds of rest before each contender's turn.
+
+    Returns
+    -------
+    dict
+        A `Timing` for each contender, with as many draws as there were turns.
+    """
+    timings = {name: Timing() for name in contenders}
+    estimates = {}
+    shuffler = random.Random(0)
+    deadline = time.perf_counter() + budget
+    for name, call in contenders.items():
+        estimates[name] = max(draw(call, 1), 1e-7)
+        if estimates[name] < SELF_WARMING:
+            estimates[name] = max(draw(call, 1), 1e-7)
+    order = list(contenders)
+    quiet = 0
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for turn in range(max_turns):
+            if quiet >= QUIET_TURNS or (turn >= min_turns and time.perf_counter() > deadline):
+                break
+            quiet += 1
+            # A new order each turn, so that no one always follows whoever empties the cache.
+            shuffler.shuffle(order)
+            for name in order:
+                time.sleep(pause)
+                if estimates[name] < SELF_WARMING:
+                    contenders[name]()
+                seconds = draw(contenders[name], math.ceil(DRAW_SECONDS / estimates[name]))
+                if not timings[name].seconds or seconds < timings[name].best * (1 - SETTLED):
+                    quiet = 0
+                timings[name].seconds.append(seconds)
+    finally:
+        if collecting:
+            gc.enable()
+    return timings

@@ -1,0 +1,280 @@
+"""What the speed targets are, and how each is measured.
+
+# Design: a target is a ratio of two calls of one `race`. In-cache targets use arrays that fit the
+# second-level cache of any current processor, the others 10^7 elements, which fit none.
+"""
+
+import gc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import grid
+import layouts
+import machine
+import s3s4
+import threads
+from contenders import CONTENDERS, OURS, PEERS
+from definitions import NUMPY
+from job import QUANTITIES, Array, Job, K
+from tables import power
+from timing import Timing, race, ratio
+
+LARGE = 10**7
+IN_CACHE = 1 << 14
+DTYPES = ("float64", "float32")
+SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A target and what came of it.
+
+    Attributes
+    ----------
+    target : str
+        What is compared with what.
+    bound : str
+        What it must be.
+    measured : str
+        What it is.
+    met : bool
+        Whether that is within the bound.
+    """
+
+    target: str
+    bound: str
+    measured: str
+    met: bool
+
+
+def at_most(target: str, bound: float, slow: Timing, fast: Timing) -> Verdict:
+    """Judge a ratio that must not be larger."""
+    found = ratio(slow, fast)
+    return Verdict(target, f"<= {bound:g}x", str(found), found.best <= bound)
+
+
+def at_least(target: str, bound: float, slow: Timing, fast: Timing) -> Verdict:
+    """Judge a ratio that must not be smaller."""
+    found = ratio(slow, fast)
+    return Verdict(target, f">= {bound:g}x", str(found), found.best >= bound)
+
+
+def touched(x: Array) -> Array:
+    """Return an output for x whose pages are there already."""
+    out = np.empty_like(x)
+    out.fill(0)
+    return out
+
+
+def peers() -> Iterator[Verdict]:
+    """Target 1: the fastest peer against s3s4, at 10^7 elements."""
+    contestants = {
+        "s4": PEERS,
+        "s4_dx": ["jax.jit", "torch.compile", "numba"],
+    }
+    for dtype, bound in zip(DTYPES, (5.0, 6.5), strict=True):
+        for quantity, names in contestants.items():
+            present = [name for name in names if not CONTENDERS[name].missing]
+            job = Job.make(quantity, dtype, LARGE)
+            calls, _ = grid.prepare(job, [OURS, *present])
+            timings = race(calls, 3 * SECONDS)
+            fastest = min(set(timings) - {OURS}, key=lambda name: timings[name].best)
+            absent = set(names) - set(timings)
+            missing = f" (without {', '.join(sorted(absent))})" if absent else ""
+            target = f"1. {QUANTITIES[quantity]}, {dtype}, 10^7: {fastest}{missing} / s3s4"
+            yield at_least(target, bound, timings[fastest], timings[OURS])
+
+
+def derivatives() -> Iterator[Verdict]:
+    """Target 2: what is computed together against the derivative alone, at 10^7 elements."""
+    for dtype in DTYPES:
+        job = Job.make("s4", dtype, LARGE)
+        x, out = job.x, job.out
+        timings = race(
+            {
+                "derivative": partial(s3s4.s4.derivative, x, K, out=out[0]),
+                "both": partial(s3s4.s4.value_and_derivative, x, K, out=out),
+                # backward has no argument for an output, so neither has what it is compared with.
+                "derivative, new output": partial(s3s4.s4.derivative, x, K),
+                "backward": partial(s3s4.s4.backward, job.grad, x, K),
+            },
+            SECONDS,
+        )
+        yield at_most(
+            f"2. value and derivative / derivative, {dtype}, 10^7",
+            1.4,
+            timings["both"],
+            timings["derivative"],
+        )
+        yield at_most(
+            f"2. backward / derivative, both into a new output, {dtype}, 10^7",
+            1.7,
+            timings["backward"],
+            timings["derivative, new output"],
+        )
+
+
+def in_cache() -> Iterator[Verdict]:
+    """Target 3: one thread against np.exp, and the variants against each other."""
+    variants = {name: s3s4._cpu.load(name).ufuncs["s4"] for name in s3s4._cpu.VARIANTS}
+    for dtype, bound in zip(DTYPES, (1.6, 1.0), strict=True):
+        x = Job.make("s4", dtype, IN_CACHE).x
+        k = x.dtype.type(K)
+        out = touched(x)
+        with s3s4.threads(1):
+            timings = race(
+                {
+                    "exp": partial(np.exp, x, out=out),
+                    "numpy": partial(NUMPY.s4, x, k),
+                    **{name: partial(f, x, k, out=out) for name, f in variants.items()},
+                },
+                SECONDS,
+                min_turns=100,
+                max_turns=400,
+                pause=0.0,
+            )
+        where = f"{dtype}, in cache, 1 thread"
+        pairs: list[tuple[str, str, str, float, Callable[..., Verdict]]] = [
+            (f"S4 avx512 / np.exp, {where}", "avx512", "exp", bound, at_most),
+            (f"S4 avx2 / S4 avx512, {where}", "avx2", "avx512", 2.2, at_most),
+            (f"NumPy's S4 / S4 baseline, {where}", "numpy", "baseline", 4.0, at_least),
+        ]
+        for target, slow, fast, limit, judge in pairs:
+            if {slow, fast} <= set(timings):
+                yield judge(f"3. {target}", limit, timings[slow], timings[fast])
+            else:
+                yield Verdict(f"3. {target}", f"{limit:g}x", "variant not on this machine", False)
+
+
+def inputs() -> Iterator[Verdict]:
+    """Target 4: unusual values cost nothing, and S3 little more than a copy."""
+    for dtype, width in zip(DTYPES, (1000.0, 100.0), strict=True):
+        job = Job.make("s4", dtype, LARGE)
+        values = {
+            "|x| <= 12": job.x,
+            f"|x| <= {width:g}": job.x * (width / 12),
+            "NaN": np.full_like(job.x, np.nan),
+            "inf": np.copysign(np.inf, job.x),
+        }
+        for name, function in s3s4.activations.items():
+            timings = race(
+                {label: partial(function, x, out=job.out[0]) for label, x in values.items()},
+                SECONDS,
+            )
+            for label in list(values)[1:]:
+                target = f"4. {name}, {label} / |x| <= 12, {dtype}, 10^7"
+                yield at_most(target, 1.2, timings[label], timings["|x| <= 12"])
+    calls, _ = grid.prepare(Job.make("s3", "float32", LARGE), [OURS, "copy"])
+    timings = race(calls, SECONDS)
+    yield at_most("4. S3 / copy, float32, 10^7", 2.0, timings[OURS], timings["copy"])
+
+
+def calls() -> Iterator[Verdict]:
+    """Target 5: the cost of a call, and of a fresh output."""
+    for n in (1, 10, 100):
+        x = Job.make("s4", "float64", n).x
+        timings = race(
+            {
+                "logaddexp": partial(np.logaddexp, x, K),
+                "ufunc": partial(s3s4.ufuncs.s4, x, K),
+                "front": partial(s3s4.s4, x),
+            },
+            SECONDS,
+            min_turns=100,
+            max_turns=400,
+            pause=0.0,
+        )
+        yield at_most(f"5. s4 ufunc / np.logaddexp, n = {n}", 1.1, timings["ufunc"],
+                      timings["logaddexp"])  # fmt: skip
+        yield at_most(f"5. s3s4.s4(x) / the ufunc, n = {n}", 1.6, timings["front"],
+                      timings["ufunc"])  # fmt: skip
+    for dtype in DTYPES:
+        x = Job.make("s4", dtype, LARGE).x
+        out = touched(x)
+        timings = race(
+            {
+                "np.exp, new": partial(np.exp, x),
+                "np.exp, out": partial(np.exp, x, out=out),
+                "s4, new": partial(s3s4.s4, x),
+                "s4, out": partial(s3s4.s4, x, out=out),
+            },
+            SECONDS,
+        )
+        theirs, ours = (
+            (timings[f"{name}, new"].best - timings[f"{name}, out"].best) * 1e3
+            for name in ("np.exp", "s4")
+        )
+        target = f"5. what a new output costs in ms, {dtype}, 10^7"
+        yield Verdict(target, f"<= {theirs:.2f} (np.exp)", f"{ours:.2f}", ours <= theirs)
+
+
+def threading() -> Iterator[Verdict]:
+    """Target 6: two threads are worth having, and never harm."""
+    count = threads.limit()
+    for dtype in DTYPES:
+        for n in (10**6, 10**7):
+            job = Job.make("s4", dtype, n)
+            timings = on_threads(partial(s3s4.s4, job.x, K, out=job.out[0]), count, SECONDS)
+            yield at_least(f"6. S4, 1 thread / {count} threads, {dtype}, {power(n)}", 1.85,
+                           timings["1"], timings[str(count)])  # fmt: skip
+    for dtype in DTYPES:
+        yield from sweep(dtype, count)
+
+
+def on_threads(call: Callable[[], Any], count: int, seconds: float) -> dict[str, Timing]:
+    """Race a call on one thread against itself on several."""
+
+    def one() -> None:
+        with s3s4.threads(1):
+            call()
+
+    def many() -> None:
+        with s3s4.threads(count):
+            call()
+
+    return race({"1": one, str(count): many}, seconds)
+
+
+def sweep(dtype: str, count: int) -> Iterator[Verdict]:
+    """Judge the sizes from 1 to 10^8, or what memory holds, a quarter of an octave apart."""
+    largest = min(10**8, machine.free_bytes() // (6 * int(dtype[-2:]) // 8))
+    sizes = sorted({round(largest ** (i / 104)) for i in range(105)})
+    job = Job.make("s4", dtype, sizes[-1])
+    worst, worst_step = (0.0, 0), (0.0, 0)
+    previous: tuple[int, float] | None = None
+    for n in sizes:
+        call = partial(s3s4.s4, job.x[:n], K, out=job.out[0][:n])
+        timings = on_threads(call, count, 0.3)
+        several = timings[str(count)].best
+        worst = max(worst, (several / timings["1"].best, n))
+        if previous:
+            smaller, seconds = previous
+            worst_step = max(worst_step, (several / (seconds * n / smaller), n))
+        previous = n, several
+    yield Verdict(f"6. S4, {count} threads / 1 thread, {dtype}, worst of {len(sizes)} sizes",
+                  "<= 1.2x", f"{worst[0]:.2f} at n = {worst[1]}", worst[0] <= 1.2)  # fmt: skip
+    yield Verdict(f"6. S4, time an element from one size to the next, {dtype}, worst growth",
+                  "<= 1.2x", f"{worst_step[0]:.2f} at n = {worst_step[1]}",
+                  worst_step[0] <= 1.2)  # fmt: skip
+
+
+def any_layout() -> Iterator[Verdict]:
+    """Target 7: the table of layouts."""
+    bounds = {"k per channel, last axis": 1.3, "k per channel, middle axis": 1.3, "float16": 1.5}
+    for row in layouts.measure():
+        if row["layout"] == "contiguous":
+            continue
+        bound = bounds.get(row["layout"], 2.0)
+        target = f"7. {row['layout']} / contiguous, {row['dtype']}, 10^7"
+        yield Verdict(target, f"<= {bound:g}x", f"{row['ratio']:.2f}", row["ratio"] <= bound)
+
+
+def all_of_them() -> Iterator[Verdict]:
+    """Run every target in order."""
+    for measure in (peers, derivatives, in_cache, inputs, calls, threading, any_layout):
+        yield from measure()
+        gc.collect()

@@ -1,0 +1,149 @@
+"""No kernel may take more instructions than it did: caught on any machine, however noisy.
+
+The expected counts are in instructions.json, which ``python benchmarks/instructions.py`` rewrites.
+"""
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import s3s4
+
+ROOT = Path(__file__).parents[1]
+EXPECTED = json.loads((Path(__file__).parent / "instructions.json").read_text())
+
+MARGIN = 1.25
+"""Compilers differ by a few instructions; a loop that is no longer vectorised takes twice as many
+and more."""
+
+COUNTED = [(variant, kernel) for variant, kernels in EXPECTED.items() for kernel in kernels]
+
+
+def load(name: str) -> ModuleType:
+    """Import a module that is no part of the package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+instructions = load("instructions")
+
+
+@cache
+def counts(variant: str) -> dict[str, float]:
+    """Count once for all tests of a variant."""
+    compiler = s3s4.build_config()["compiler"]
+    if "clang" in str(compiler).lower():
+        pytest.skip("the expected counts are gcc's; clang keeps scalar remainders")
+    try:
+        return instructions.count(variant)
+    except instructions.UnavailableError as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize(("variant", "kernel"), COUNTED)
+def test_no_more_instructions_than_before(variant: str, kernel: str) -> None:
+    """Each block function stays within the margin of its expected count."""
+    assert counts(variant)[kernel] <= MARGIN * EXPECTED[variant][kernel]
+
+
+@pytest.mark.parametrize("variant", EXPECTED)
+def test_every_kernel_has_an_expected_count(variant: str) -> None:
+    """A new activation needs new counts: python benchmarks/instructions.py."""
+    assert set(counts(variant)) == set(EXPECTED[variant])
+
+
+@pytest.mark.parametrize("variant", instructions.EXECUTED)
+def test_reading_agrees_with_counting(variant: str) -> None:
+    """What is read from the machine code is what is executed, but for a half that is not run."""
+    executed = counts(variant)
+    read = instructions.read(variant)
+    for kernel, count in executed.items():
+        assert 0.7 * read[kernel] <= count <= 1.01 * read[kernel], kernel
+
+
+@pytest.mark.parametrize("variant", EXPECTED)
+def test_no_loop_computes_single_elements(variant: str) -> None:
+    """The machine code of every loop over elements is vector code."""
+    counts(variant)
+    scalar = {
+        kernel: loop.instructions
+        for kernel, loops in instructions.loops(variant).items()
+        for loop in loops
+        if loop.is_innermost and not loop.is_vectorised
+    }
+    assert not scalar
+
+
+@pytest.mark.parametrize("variant", EXPECTED)
+def test_float32_loops_hold_no_double(variant: str) -> None:
+    """An untyped constant would widen a float32 formula, at twice the time."""
+    counts(variant)
+    widening = {
+        kernel: text
+        for kernel, loops in instructions.loops(variant).items()
+        for loop in loops
+        for text in loop.instructions
+        if kernel.endswith("f32") and re.match(r"v?cvt(ps2pd|ss2sd)", text)
+    }
+    assert not widening
+
+
+REPORTS = {
+    "gcc": (["-fopt-info-vec-optimized"], r"s3s4\.h:(\d+):\d+: optimized: +loop vectorized"),
+    "clang": (["-Rpass=loop-vectorize"], r"s3s4\.h:(\d+):\d+: remark: vectorized loop"),
+}
+
+
+@pytest.mark.parametrize("variant", EXPECTED)
+@pytest.mark.parametrize("compiler", REPORTS)
+def test_compiler_reports_every_loop_vectorised(
+    compiler: str, variant: str, tmp_path: Path
+) -> None:
+    """Compile the generated header as the variant is built and read what was vectorised."""
+    try:
+        program = instructions.tool(compiler)
+    except instructions.UnavailableError as reason:
+        pytest.skip(str(reason))
+    if variant not in s3s4._cpu.VARIANTS:
+        pytest.skip(f"no variant {variant} on this machine")
+    header = tmp_path / "s3s4.h"
+    generate = [ROOT / "src" / "generate.py", ROOT / "src" / "formulas.py", "s3s4.h", header]
+    subprocess.run([sys.executable, *generate], check=True)
+    text = header.read_text()
+    functions = re.findall(r"^static void (s3s4_\w+_(?:block|uniform)_f\d\d)\(", text, re.M)
+    source = tmp_path / "all.c"
+    # Static functions must be used to be compiled.
+    source.write_text(f'#include "s3s4.h"\nvoid (*const used[])() = {{{", ".join(functions)}}};\n')
+    report, pattern = REPORTS[compiler]
+    flags = s3s4._cpu.load(variant).flags.split()
+    command = [program, "-c", f"-I{ROOT / 'src'}", source, "-o", tmp_path / "all.o"]
+    known = [flag for flag in flags if understood(program, flag, tmp_path)]
+    done = subprocess.run([*command, *known, *report], capture_output=True, text=True, check=True)
+    loops = {
+        number
+        for number, line in enumerate(text.splitlines(), 1)
+        if re.match(r"\s+for \(ptrdiff_t i = 0; i < m; i\+\+\)", line)
+    }
+    vectorised = {int(number) for number in re.findall(pattern, done.stderr)}
+    assert len(loops) >= len(functions)
+    assert loops <= vectorised
+
+
+def understood(program: str, flag: str, folder: Path) -> bool:
+    """Whether the compiler has this flag: the build asks each compiler the same."""
+    source = folder / "empty.c"
+    source.write_text("int nothing;\n")
+    command = [program, "-Werror", flag, "-c", source, "-o", folder / "empty.o"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
