@@ -169,7 +169,7 @@ def tolerance(exact: oracle.Exact, dtype: np.dtype, fma: bool) -> np.ndarray:
 def measure(
     ufunc: np.ufunc, name: str, dtype: np.dtype, variant: str, dense: int
 ) -> dict[str | None, Measured]:
-    """Measure a ufunc: the largest errors of each of its outputs, by array and scalar parameters."""
+    """Measure a ufunc: the largest errors of its outputs, for array and for scalar parameters."""
     activation, wanted = oracle.UFUNCS[name]
     inputs = columns(activation, dtype, dense)
     eps = np.finfo(np.promote_types(dtype, np.float32)).eps
@@ -225,8 +225,9 @@ def table(dense: int) -> str:
         f"Parameters: {', '.join(f'{k:g}' for k in _POSITIVE)}, their negatives and NaN, as scalars"
         " and as arrays.",
         "",
-        f"*eps*: error over eps times the sum of the absolute terms, at most {CONDITION:g} everywhere"
-        " (in eps of float32 for float16, after half its spacing). *ULP*: where no term cancels.",
+        f"*eps*: error over eps times the sum of the absolute terms, at most {CONDITION:g}"
+        " everywhere (in eps of float32 for float16, after half its spacing)."
+        " *ULP*: where no term cancels.",
         "",
         "| function | dtype | variant | eps | at | ULP | bound | at |",
         "| --- | --- | --- | ---: | --- | ---: | ---: | --- |",

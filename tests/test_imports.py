@@ -24,7 +24,6 @@ KNOWN_TO = {
     "tqdm": {"__main__"},
     "matplotlib": {"__main__"},
     "sklearn": {"__main__"},
-    "_isa": {"_cpu"},
     "_gpu": {"_dispatch"},
     "_calibration": {"_dispatch"},
     "__main__": set(),
