@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import oracle
 
+import oracle
 import s3s4
 from s3s4 import _cpu
 
@@ -52,6 +52,8 @@ HARD: Mapping[str, tuple[tuple[float, ...], ...]] = {
         (0.32445973, 45.24205),
         (0.14232129201851917, 50.0),
         (0.476521, 20.207731),
+        (0.2126452, 50.0),
+        (-7.4949555, -0.0026482432),
         (23.72411144775448, -0.6301238804972513),
         (-10715.0, 1e-3),
         (-91.0215, 1.0),
