@@ -35,7 +35,7 @@ test: .venv-test/installed
 	PYTHONSAFEPATH=1 .venv-test/bin/python -m pytest -q $(ARGS)
 
 dev: .venv/requirements
-	PATH="$(CURDIR)/.venv/bin:$$PATH" python $(PIP) install -q --no-build-isolation -e '.[dev]'
+	PATH="$(CURDIR)/.venv/bin:$$PATH" python $(PIP) install -q --no-build-isolation -e '.[lint,test]'
 
 lint: .venv-lint/installed
 	.venv-lint/bin/ruff check
