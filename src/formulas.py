@@ -67,12 +67,12 @@ def s4_dx(x, k=5.0):
     u, E, S, F, c, p, q = _s4_parts(x, k)
     kF = k * F if F != 0 else F
     blend = kF * (u * E - 1) * p
-    right = c * blend + q * (
-        p * p + F * (E * c) * c if k >= 0 else F * p * p + E * c * c
+    right = c * blend + q * (p * p + F * (E * c) * c if k >= 0 else F * p * p + E * c * c)
+    left = (
+        c * (E + u * ((E - kF) - kF * E * (2 + E))) + (F * q * p * p + E * c * c * (F - kF * p))
+        if k >= 0
+        else q * (p * p + F * (E * c) * c) - kF * (u * p + E * c) * c * p
     )
-    left = c * (E + u * ((E - kF) - kF * E * (2 + E))) + (
-        F * q * p * p + E * c * c * (F - kF * p)
-    ) if k >= 0 else q * (p * p + F * (E * c) * c) - kF * (u * p + E * c) * c * p
     r = 1 / (c * p * q)
     return (right if x >= 0 else left) * r * r
 

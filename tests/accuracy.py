@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import oracle
 
+import oracle
 import s3s4
 from s3s4 import _cpu
 

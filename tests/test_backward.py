@@ -2,13 +2,13 @@
 
 import math
 
-import accuracy
 import numpy as np
-import oracle
 import pytest
-from support import ACTIVATIONS, LARGE, UFUNCS, assert_same_bits, inputs, outputs, summed
 
+import accuracy
+import oracle
 import s3s4
+from support import ACTIVATIONS, LARGE, UFUNCS, assert_same_bits, inputs, outputs, summed
 
 mp = oracle.mp
 FMA = s3s4.build_config()["variant"] in accuracy.FMA

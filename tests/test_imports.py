@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
-from support import python
 
 import s3s4
 from s3s4 import _cpu
+from support import python
 
 PACKAGE = Path(s3s4.__file__).parent
 MODULES = {path.stem: ast.parse(path.read_text("utf-8")) for path in PACKAGE.glob("*.py")}

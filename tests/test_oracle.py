@@ -1,10 +1,10 @@
 """The oracle covers the package, and agrees with itself and with hand-worked values."""
 
-import accuracy
 import numpy as np
-import oracle
 import pytest
 
+import accuracy
+import oracle
 import s3s4
 from s3s4 import _cpu
 

@@ -7,9 +7,9 @@ import threading
 
 import numpy as np
 import pytest
-from support import LARGE, UFUNCS, assert_same_bits, inputs, outputs, python
 
 import s3s4
+from support import LARGE, UFUNCS, assert_same_bits, inputs, outputs, python
 
 every_ufunc = pytest.mark.parametrize("ufunc", UFUNCS.values(), ids=UFUNCS)
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")

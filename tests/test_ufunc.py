@@ -5,6 +5,9 @@ import pickle
 
 import numpy as np
 import pytest
+
+import s3s4
+from s3s4 import _cpu
 from support import (
     ACTIVATIONS,
     DTYPES,
@@ -15,9 +18,6 @@ from support import (
     outputs,
     python,
 )
-
-import s3s4
-from s3s4 import _cpu
 
 every_ufunc = pytest.mark.parametrize("ufunc", UFUNCS.values(), ids=UFUNCS)
 one_output = pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import subprocess
 from functools import cache
 
 import pytest
-from support import python
 
 import s3s4
 from s3s4 import _cpu
+from support import python
 
 SHOW = "import s3s4; print(s3s4.build_config()['variant'])"
 # More than this processor may be able to run.
