@@ -75,7 +75,7 @@ clean:
 build/wheel/built: .venv-build/requirements $(SOURCES)
 	rm -rf $(@D)
 	PATH="$(CURDIR)/.venv-build/bin:$$PATH" python $(PIP) wheel -q --no-build-isolation --no-deps \
-	    -C build-dir=build/meson --wheel-dir $(@D) .
+	    --config-settings=build-dir=build/meson --wheel-dir $(@D) .
 	touch $@
 
 # .venv-NAME holds the wheel with the extra NAME.
