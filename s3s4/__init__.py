@@ -4,7 +4,7 @@ from s3s4 import ufuncs
 from s3s4._activation import Activation, activations, get
 from s3s4._config import build_config, show_config
 from s3s4._cpu import get_num_threads, set_num_threads, threads
-from s3s4._isa import version as __version__
+from s3s4._cpu import version as __version__
 from s3s4._published import S3Activation, S4Activation
 
 globals().update(activations)

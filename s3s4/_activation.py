@@ -7,10 +7,11 @@
 #   the fact, so that they name the argument.
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from s3s4 import _cpu, _dispatch
 from s3s4._table import TABLE, Entry
@@ -42,7 +43,11 @@ class Activation:
         self.name = self.__name__ = self.__qualname__ = name
         self.parameters: Mapping[str, float] = entry.parameters
         self._derivatives = entry.derivatives
-        self._defaults = tuple(entry.parameters.values())
+        # NumPy takes an array of the right type faster than a Python number.
+        self._defaults = {
+            np.dtype(kind): tuple(np.array(v, kind) for v in entry.parameters.values())
+            for kind in "efdg"
+        }
         self._ufunc = _cpu.ufuncs[name]
         self.__doc__ = _documentation(name, entry)
         self.__signature__ = _signature(entry)
@@ -54,11 +59,15 @@ class Activation:
         return self.name
 
     def __call__(self, x: Any, *parameters: Any, **options: Any) -> Any:
-        if not options and type(x) is np.ndarray and x.size < LARGE:
-            try:
-                return self._ufunc(x, *parameters, *self._defaults[len(parameters) :])
-            except (TypeError, ValueError) as error:
-                raise self._explained(error, (x, *parameters), options) from None
+        if type(x) is ndarray and not options and x.size < LARGE:
+            defaults = self._defaults.get(x.dtype)
+            if defaults is not None and len(parameters) <= len(defaults):
+                try:
+                    if parameters:
+                        return self._ufunc(x, *parameters, *defaults[len(parameters) :])
+                    return self._ufunc(x, *defaults)
+                except (TypeError, ValueError) as error:
+                    raise self._explained(error, (x, *parameters), options) from None
         derivative = options.pop("derivative", False)
         if derivative:
             return self.derivative(x, *parameters, **options)
@@ -142,12 +151,17 @@ class Activation:
     def _gradients(self, grad_output: Any, x: Any, parameters: list[Any]) -> tuple[Any, ...]:
         arguments = {"grad_output": grad_output, "x": x, **dict(zip(self.parameters, parameters))}
         arrays = {name: _real(name, value) for name, value in arguments.items()}
-        weak = [v if type(v) in (float, int) else arrays[n].dtype for n, v in arguments.items()]
-        dtype = np.result_type(*weak, np.float16)
         shape = _shape({name: array for name, array in arrays.items() if name != "grad_output"})
         grad_shape = arrays["grad_output"].shape
-        if np.broadcast_shapes(shape, grad_shape) != shape:
+        if not _broadcasts(grad_shape, shape):
             raise ValueError(f"grad_output of shape {grad_shape} does not fit the output's {shape}")
+        kinds = [
+            type(value) if type(value) in (float, int) else arrays[name].dtype
+            for name, value in arguments.items()
+        ]
+        dtype = _exp_dtype(x, parameters) or self._ufunc.resolve_dtypes((*kinds[1:], None))[-1]
+        if isinstance(kinds[0], np.dtype):
+            dtype = np.result_type(dtype, kinds[0])
         if dtype.type in _cpu.FLOATS:
             cast = [a if a.dtype.type is dtype.type else a.astype(dtype) for a in arrays.values()]
             gradients = _cpu.backward(self.name, cast[0], cast[1], cast[2:])
@@ -192,6 +206,10 @@ class Activation:
                 results = _cpu.evaluate(function, x, values, outs)
                 if results is not None:
                     return results if count > 1 else results[0]
+        if options.keys().isdisjoint(("dtype", "signature")):
+            exp_dtype = _exp_dtype(x, values)
+            if exp_dtype is not None:
+                options["dtype"] = exp_dtype
         try:
             return _cpu.ufuncs[function](x, *values, **options)
         except (TypeError, ValueError) as error:
@@ -228,12 +246,27 @@ def _real(name: str, value: Any) -> np.ndarray:
     return array
 
 
+def _exp_dtype(x: Any, parameters: Sequence[Any]) -> np.dtype | None:
+    """What np.exp makes of integers: a Python number beside them changes nothing."""
+    if isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "biu":
+        if all(type(parameter) in (float, int) for parameter in parameters):
+            return np.exp.resolve_dtypes((x.dtype, None))[1]
+    return None
+
+
 def _shape(arrays: Mapping[str, np.ndarray]) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(*(array.shape for array in arrays.values()))
     except ValueError:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise ValueError(f"shapes do not broadcast: {shapes}") from None
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of a shape broadcasts to another one."""
+    return len(shape) <= len(to) and all(
+        a in (1, b) for a, b in zip(reversed(shape), reversed(to), strict=False)
+    )
 
 
 def _summed(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

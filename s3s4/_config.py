@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from s3s4 import _cpu, _dispatch, _isa
+from s3s4 import _cpu, _dispatch
 
 
 def build_config() -> dict[str, object]:
@@ -16,7 +16,7 @@ def build_config() -> dict[str, object]:
     dict
     """
     return {
-        "s3s4": _isa.version,
+        "s3s4": _cpu.version,
         "numpy": np.__version__,
         "python": sys.version.split()[0],
         "platform": platform.platform(),

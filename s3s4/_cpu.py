@@ -32,6 +32,7 @@ except ImportError as error:
         "(pip install .) and do not import it from its source folder"
     ) from error
 
+version: str = _isa.version
 FLOATS = (np.float16, np.float32, np.float64)
 PLAIN = {"baseline", "generic", "serial"}
 VARIANTS = tuple(v for v in _isa.built() if v in PLAIN | _isa.supported())
@@ -238,7 +239,8 @@ def evaluate(
             return None
         if not out.flags.writeable:
             return None
-        if any(not _apart(out, other) for other in [x, *arrays, *(o for o in given if o is not out)]):
+        others = [x, *arrays, *(o for o in given if o is not out)]
+        if not all(_apart(out, other) for other in others):
             return None
     native = dtype.newbyteorder("=")
     results = tuple(

@@ -6,8 +6,9 @@ Design:
 - An activation is a function `name(x, parameter=default, ...)`. Its docstring documents the public
   object, its signature gives the parameters, and `name_dx` and `name_d<parameter>` are its
   derivatives. A leading underscore marks parts that several of them share.
-- Primitives, for u, k >= 0: `exp_neg(u)` is e^-u, `exp_neg_product(k, u)` is e^-(k u) without
-  rounding the product, `finite(u)` is u with a huge number in place of infinity, so that
+- Primitives, for u, k >= 0: `exp_neg(u)` is e^-u and `scaled_exp_neg_product(k, u)` is
+  2^64 e^-(k u), without rounding the product; `unscaled(y)` is 2^-64 y. Results below the smallest
+  normal number are 0. `finite(u)` is u with a huge number in place of infinity, so that
   0 * infinity never arises. NaN passes through all of them.
 - Expressions are rearranged over one denominator: no term overflows, and terms that cancel in the
   textbook form are combined on paper instead. The definitions stand above each.
@@ -50,10 +51,10 @@ def s4(x, k=5.0):
     """
     # a = 1/q or F/q, sigmoid = 1/p or E/p, softsign = +-u/c: all over c p q. For x < 0, k > 0,
     # E c - F u p is written so that nothing grows by u where E and F are close (k near 1).
-    u, E, F, c, p, q = _s4_parts(x, k)
-    right = F * c + u * p if k >= 0 else F * u * p + c
+    u, E, S, F, c, p, q, cpq = _s4_parts(x, k)
+    right = F * c + (u + u * E) if k >= 0 else F * u * p + c
     left = E + u * ((E - F) - E * F) if k >= 0 else F * E * c - u * p
-    return (right if x >= 0 else left) / (c * p * q)
+    return (right if x >= 0 else left) / cpq
 
 
 def s4_dx(x, k=5.0):
@@ -63,7 +64,7 @@ def s4_dx(x, k=5.0):
     """
     # All three terms over (c p q)^2. For x < 0, k > 0 the terms in E and k F c are regrouped as
     # c (E c - k F u p^2) so that their difference is taken before it is multiplied by u.
-    u, E, F, c, p, q = _s4_parts(x, k)
+    u, E, S, F, c, p, q, cpq = _s4_parts(x, k)
     kF = k * F if F != 0 else F
     blend = kF * (u * E - 1) * p
     right = c * blend + q * (
@@ -72,21 +73,26 @@ def s4_dx(x, k=5.0):
     left = c * (E + u * ((E - kF) - kF * E * (2 + E))) + (
         F * q * p * p + E * c * c * (F - kF * p)
     ) if k >= 0 else q * (p * p + F * (E * c) * c) - kF * (u * p + E * c) * c * p
-    r = 1 / (c * p * q)
-    return (right if x >= 0 else left) * r * r
+    return (right if x >= 0 else left) / (cpq * cpq)
 
 
 def s4_dk(x, k=5.0):
     """d s4 / d k = x a (1 - a) (softsign - sigmoid), with a = sigmoid(k x)."""
     # a (1 - a) = F / q^2. For x >= 0 softsign - sigmoid = (u E - 1) / (c p), with no
     # cancellation as u E < 1/2; for x < 0 it is -(u p + E c) / (c p), and x = -|x|.
-    u, E, F, c, p, q = _s4_parts(x, k)
-    xF = (u if x >= 0 else abs(x)) * F if F != 0 else F
-    return (u * E - 1 if x >= 0 else u * p + E * c) / (c * p * q * q) * xF
+    u, E, S, F, c, p, q, cpq = _s4_parts(x, k)
+    slope = (u * E - 1 if x >= 0 else u * p + E * c) / (cpq * q)
+    far = unscaled(slope * u * S)  # x F is still a normal number where F is not
+    near = slope * (u if x >= 0 else abs(x)) * F
+    return far if S < 1 else near
 
 
 def _s4_parts(x, k):
+    # The product c p q is taken as c (1 + E) (1 + F): that rounds three times, not five.
     u = finite(abs(x))
     E = exp_neg(abs(x))
-    F = exp_neg_product(abs(k), abs(x))
-    return u, E, F, 1 + u, 1 + E, 1 + F
+    S = scaled_exp_neg_product(abs(k), abs(x))
+    F = unscaled(S)
+    c = 1 + u
+    cp = c + c * E
+    return u, E, S, F, c, 1 + E, 1 + F, cp + cp * F

@@ -10,6 +10,8 @@ Design:
   a time and gives every exponential a loop of its own, into an array on the stack: one long loop
   body would overflow the window in which a core looks for independent work. What is cheap is
   computed again in each loop that needs it.
+- a b + c is one fused operation where the processor has it, chosen here and not by the compiler:
+  every form of a function (scalar, block, uniform) gives the same bits under every compiler.
 - Constants are cast to the type of the loop, or a float loop would be computed in double.
 - What is not understood is refused with its line, never guessed.
 """
@@ -19,9 +21,9 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-EXPENSIVE = {"exp_neg", "exp_neg_product"}
-UNIFORM = {"exp_neg_product"}  # primitives with a form for a parameter that a whole loop shares
-CHEAP = {"abs", "finite"}
+EXPENSIVE = {"exp_neg", "scaled_exp_neg_product"}
+UNIFORM = {"scaled_exp_neg_product"}  # have a form for a parameter that a whole loop shares
+CHEAP = {"abs", "finite", "unscaled"}
 C_TYPES = {"f32": ("float", "f"), "f64": ("double", ""), "ld": ("long double", "L")}
 BLOCK_TYPES = ("f32", "f64")
 OPERATORS: dict[type, str] = {
@@ -264,6 +266,14 @@ def c_expression(node: ast.expr, kind: str, uniform: frozenset[str] = frozenset(
             return f"{float(value)!r}{C_TYPES[kind][1]}"
         case ast.Name(id=name):
             return name
+        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Add(), right=right):
+            return f"s3s4_fma_{kind}({c(a)}, {c(b)}, {c(right)})"
+        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Sub(), right=right):
+            return f"s3s4_fma_{kind}({c(a)}, {c(b)}, -{c(right)})"
+        case ast.BinOp(left=left, op=ast.Add(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
+            return f"s3s4_fma_{kind}({c(a)}, {c(b)}, {c(left)})"
+        case ast.BinOp(left=left, op=ast.Sub(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
+            return f"s3s4_fma_{kind}(-{c(a)}, {c(b)}, {c(left)})"
         case ast.BinOp(left=left, op=op, right=right):
             return f"({c(left)} {OPERATORS[type(op)]} {c(right)})"
         case ast.UnaryOp(operand=operand):
@@ -388,7 +398,8 @@ def header(functions: list[Function]) -> str:
     for function in functions:
         parts += [scalar_function(function, kind) for kind in C_TYPES if function.public]
         for kind in BLOCK_TYPES:
-            parts += [block_function(function, kind, uniform) for uniform in uniform_forms(function)]
+            forms = uniform_forms(function)
+            parts += [block_function(function, kind, uniform) for uniform in forms]
     return "\n\n".join([*parts, "#endif\n"])
 
 

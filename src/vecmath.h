@@ -5,7 +5,8 @@
  *   false for NaN on the side that lets NaN through: no branch, no call, nothing a loop trips over.
  * - e^-(k u) is 2^n p(f) with n + f = -k u log2(e), |f| <= 1/2. Adding the shifter rounds to the
  *   integer n and leaves n + bias in the low bits of the sum: shifted left they are 2^n. n = -bias
- *   gives 2^n = 0, so that underflow is an exact 0 and next to nothing is ever subnormal.
+ *   gives 2^n = 0, so that underflow is an exact 0 and next to nothing is ever subnormal. A bias
+ *   that is 64 larger gives 2^64 e^-(k u), which x e^-(k x) needs: it ends later than e^-(k x).
  * - With FMA, k is folded into log2(e), in two parts: k u is never rounded. Without FMA that form
  *   would lose 25 ULP at u = 30: there the natural base and a two-part ln 2 are used instead.
  * - `_uniform` is for a k that is the same for a whole loop: what depends on k alone leaves the
@@ -31,6 +32,18 @@
 #define S3S4_UNIFORM_MAX_f32 0x1p60f
 #define S3S4_UNIFORM_MAX_f64 0x1p500
 #define S3S4_UNIFORM_MAX_ld ((long double)INFINITY)
+
+/* a b + c, rounded once where there is FMA and twice elsewhere. */
+#if S3S4_FMA
+static inline float s3s4_fma_f32(float a, float b, float c) { return fmaf(a, b, c); }
+static inline double s3s4_fma_f64(double a, double b, double c) { return fma(a, b, c); }
+#else
+static inline float s3s4_fma_f32(float a, float b, float c) { return a * b + c; }
+static inline double s3s4_fma_f64(double a, double b, double c) { return a * b + c; }
+#endif
+static inline long double s3s4_fma_ld(long double a, long double b, long double c) {
+    return a * b + c;
+}
 
 static inline float s3s4_cap_f32(float x, float highest) { return highest < x ? highest : x; }
 static inline double s3s4_cap_f64(double x, double highest) { return highest < x ? highest : x; }
@@ -63,8 +76,17 @@ static inline double s3s4_power_of_two_f64(double shifted) {
     return shifted;
 }
 
-#define S3S4_SHIFTER_f32 (0x1.8p23f + 127.0f)
-#define S3S4_SHIFTER_f64 (0x1.8p52 + 1023.0)
+#define S3S4_SHIFTER_f32(bias) (0x1.8p23f + (bias))
+#define S3S4_SHIFTER_f64(bias) (0x1.8p52 + (bias))
+
+/* 2^-64 y, and 0 instead of a subnormal number: those take a processor a hundred times as long. */
+static inline float s3s4_unscaled_f32(float y) {
+    return (fabsf(y) < 0x1p-62f ? 0.0f : y) * 0x1p-64f;
+}
+static inline double s3s4_unscaled_f64(double y) {
+    return (fabs(y) < 0x1p-958 ? 0.0 : y) * 0x1p-64;
+}
+static inline long double s3s4_unscaled_ld(long double y) { return y * 0x1p-64L; }
 
 #if S3S4_FMA
 
@@ -97,22 +119,24 @@ static inline double s3s4_exp2_part_f64(double f) {
     return fma(p, f, 1.0);
 }
 
-/* z = shifter - u K rounds to n; f = -u K - n, with K = Kh + Kl = k log2(e). */
-static inline float s3s4_exp_neg_product_uniform_f32(float k, float u) {
+/* z = shifter - u K rounds to n + bias; f = -u K - n, with K = Kh + Kl = k log2(e). */
+static inline float s3s4_scaled_exp_neg_uniform_f32(float k, float u, float bias) {
+    const float shifter = S3S4_SHIFTER_f32(bias);
     const float high = k * S3S4_LOG2E_HIGH_f32;
-    const float low = fmaf(k, S3S4_LOG2E_HIGH_f32, -high) + k * S3S4_LOG2E_LOW_f32;
-    const float v = s3s4_cap_f32(u, s3s4_finite_f32(127.0f / high));
-    const float z = fmaf(-v, high, S3S4_SHIFTER_f32);
-    const float n = z - S3S4_SHIFTER_f32;
+    const float low = fmaf(k, S3S4_LOG2E_LOW_f32, fmaf(k, S3S4_LOG2E_HIGH_f32, -high));
+    const float v = s3s4_cap_f32(u, s3s4_finite_f32(bias / high));
+    const float z = fmaf(-v, high, shifter);
+    const float n = z - shifter;
     const float f = fmaf(-v, low, fmaf(-v, high, -n));
     return s3s4_exp2_part_f32(f) * s3s4_power_of_two_f32(z);
 }
-static inline double s3s4_exp_neg_product_uniform_f64(double k, double u) {
+static inline double s3s4_scaled_exp_neg_uniform_f64(double k, double u, double bias) {
+    const double shifter = S3S4_SHIFTER_f64(bias);
     const double high = k * S3S4_LOG2E_HIGH_f64;
-    const double low = fma(k, S3S4_LOG2E_HIGH_f64, -high) + k * S3S4_LOG2E_LOW_f64;
-    const double v = s3s4_cap_f64(u, s3s4_finite_f64(1023.0 / high));
-    const double z = fma(-v, high, S3S4_SHIFTER_f64);
-    const double n = z - S3S4_SHIFTER_f64;
+    const double low = fma(k, S3S4_LOG2E_LOW_f64, fma(k, S3S4_LOG2E_HIGH_f64, -high));
+    const double v = s3s4_cap_f64(u, s3s4_finite_f64(bias / high));
+    const double z = fma(-v, high, shifter);
+    const double n = z - shifter;
     const double f = fma(-v, low, fma(-v, high, -n));
     return s3s4_exp2_part_f64(f) * s3s4_power_of_two_f64(z);
 }
@@ -120,29 +144,33 @@ static inline double s3s4_exp_neg_product_uniform_f64(double k, double u) {
 /* The same for any k: a huge k hands part of its exponent to u, so that k = inf is a hard switch
  * even at a subnormal u and still e^0 at u = 0; and as no cap on u can be had without a division,
  * what lies below the smallest 2^n is cleared at the end. */
-static inline float s3s4_exp_neg_product_f32(float k, float u) {
-    const int huge = k > S3S4_UNIFORM_MAX_f32;
-    const float scaled = huge ? s3s4_cap_f32(k * 0x1p-80f, 0x1p80f) : k;
-    const float v = s3s4_finite_f32(huge ? u * 0x1p80f : u);
+static inline float s3s4_scaled_exp_neg_product_f32(float k, float u) {
+    const float shifter = S3S4_SHIFTER_f32(127.0f + 64);
+    const float factor = k > S3S4_UNIFORM_MAX_f32 ? 0x1p80f : 1;
+    const float inverse = k > S3S4_UNIFORM_MAX_f32 ? 0x1p-80f : 1;
+    const float scaled = s3s4_cap_f32(k * inverse, 0x1p80f);
+    const float v = s3s4_finite_f32(u * factor);
     const float high = scaled * S3S4_LOG2E_HIGH_f32;
-    const float low = fmaf(scaled, S3S4_LOG2E_HIGH_f32, -high) + scaled * S3S4_LOG2E_LOW_f32;
-    const float z = fmaf(-v, high, S3S4_SHIFTER_f32);
-    const float n = z - S3S4_SHIFTER_f32;
+    const float low = fmaf(scaled, S3S4_LOG2E_LOW_f32, fmaf(scaled, S3S4_LOG2E_HIGH_f32, -high));
+    const float z = fmaf(-v, high, shifter);
+    const float n = z - shifter;
     const float f = fmaf(-v, low, fmaf(-v, high, -n));
     const float power = s3s4_exp2_part_f32(f) * s3s4_power_of_two_f32(z);
-    return z <= S3S4_SHIFTER_f32 - 127.0f ? 0.0f : power;
+    return z <= S3S4_SHIFTER_f32(0) ? 0 : power;
 }
-static inline double s3s4_exp_neg_product_f64(double k, double u) {
-    const int huge = k > S3S4_UNIFORM_MAX_f64;
-    const double scaled = huge ? s3s4_cap_f64(k * 0x1p-560, 0x1p600) : k;
-    const double v = s3s4_finite_f64(huge ? u * 0x1p560 : u);
+static inline double s3s4_scaled_exp_neg_product_f64(double k, double u) {
+    const double shifter = S3S4_SHIFTER_f64(1023.0 + 64);
+    const double factor = k > S3S4_UNIFORM_MAX_f64 ? 0x1p560 : 1;
+    const double inverse = k > S3S4_UNIFORM_MAX_f64 ? 0x1p-560 : 1;
+    const double scaled = s3s4_cap_f64(k * inverse, 0x1p600);
+    const double v = s3s4_finite_f64(u * factor);
     const double high = scaled * S3S4_LOG2E_HIGH_f64;
-    const double low = fma(scaled, S3S4_LOG2E_HIGH_f64, -high) + scaled * S3S4_LOG2E_LOW_f64;
-    const double z = fma(-v, high, S3S4_SHIFTER_f64);
-    const double n = z - S3S4_SHIFTER_f64;
+    const double low = fma(scaled, S3S4_LOG2E_LOW_f64, fma(scaled, S3S4_LOG2E_HIGH_f64, -high));
+    const double z = fma(-v, high, shifter);
+    const double n = z - shifter;
     const double f = fma(-v, low, fma(-v, high, -n));
     const double power = s3s4_exp2_part_f64(f) * s3s4_power_of_two_f64(z);
-    return z <= S3S4_SHIFTER_f64 - 1023.0 ? 0.0 : power;
+    return z <= S3S4_SHIFTER_f64(0) ? 0 : power;
 }
 
 #else /* no FMA */
@@ -153,10 +181,11 @@ static inline double s3s4_exp_neg_product_f64(double k, double u) {
 #define S3S4_LN2_LOW_f64 0x1.ef35793c76730p-45
 
 /* t = k u >= 0 is rounded once, by half an ULP; e^-t = 2^n e^r with r = -t - n ln 2. */
-static inline float s3s4_exp_neg_rounded_f32(float t) {
-    const float v = s3s4_cap_f32(t, 88.029692f);
-    const float z = S3S4_SHIFTER_f32 - v * 0x1.715476p+0f;
-    const float n = z - S3S4_SHIFTER_f32;
+static inline float s3s4_scaled_exp_neg_rounded_f32(float t, float bias) {
+    const float shifter = S3S4_SHIFTER_f32(bias);
+    const float v = s3s4_cap_f32(t, bias * 0x1.62e43p-1f);
+    const float z = shifter - v * 0x1.715476p+0f;
+    const float n = z - shifter;
     const float r = (-v - n * S3S4_LN2_HIGH_f32) - n * S3S4_LN2_LOW_f32;
     float p = 0x1.6ac6p-10f;
     p = p * r + 0x1.123db4p-7f;
@@ -165,10 +194,11 @@ static inline float s3s4_exp_neg_rounded_f32(float t) {
     p = p * r + 0x1.fffffcp-2f;
     return (1.0f + (r + r * r * p)) * s3s4_power_of_two_f32(z);
 }
-static inline double s3s4_exp_neg_rounded_f64(double t) {
-    const double v = s3s4_cap_f64(t, 709.08956571282408);
-    const double z = S3S4_SHIFTER_f64 - v * 0x1.71547652b82fep+0;
-    const double n = z - S3S4_SHIFTER_f64;
+static inline double s3s4_scaled_exp_neg_rounded_f64(double t, double bias) {
+    const double shifter = S3S4_SHIFTER_f64(bias);
+    const double v = s3s4_cap_f64(t, bias * 0x1.62e42fefa39efp-1);
+    const double z = shifter - v * 0x1.71547652b82fep+0;
+    const double n = z - shifter;
     const double r = (-v - n * S3S4_LN2_HIGH_f64) - n * S3S4_LN2_LOW_f64;
     double p = 0x1.adcfa4239fbcfp-26;
     p = p * r + 0x1.28b0261dade7p-22;
@@ -183,32 +213,46 @@ static inline double s3s4_exp_neg_rounded_f64(double t) {
     return (1.0 + (r + r * r * p)) * s3s4_power_of_two_f64(z);
 }
 
-static inline float s3s4_exp_neg_product_uniform_f32(float k, float u) {
-    return s3s4_exp_neg_rounded_f32(k * s3s4_finite_f32(u));
+static inline float s3s4_scaled_exp_neg_uniform_f32(float k, float u, float bias) {
+    return s3s4_scaled_exp_neg_rounded_f32(k * s3s4_finite_f32(u), bias);
 }
-static inline double s3s4_exp_neg_product_uniform_f64(double k, double u) {
-    return s3s4_exp_neg_rounded_f64(k * s3s4_finite_f64(u));
+static inline double s3s4_scaled_exp_neg_uniform_f64(double k, double u, double bias) {
+    return s3s4_scaled_exp_neg_rounded_f64(k * s3s4_finite_f64(u), bias);
 }
 
 /* At u = 0 an infinite k must not make 0 * inf. */
-static inline float s3s4_exp_neg_product_f32(float k, float u) {
-    return s3s4_exp_neg_rounded_f32((u > 0.0f ? k : s3s4_cap_f32(k, 1.0f)) * s3s4_finite_f32(u));
+static inline float s3s4_scaled_exp_neg_product_f32(float k, float u) {
+    const float steepness = u > 0.0f ? k : s3s4_cap_f32(k, 1.0f);
+    return s3s4_scaled_exp_neg_rounded_f32(steepness * s3s4_finite_f32(u), 127.0f + 64);
 }
-static inline double s3s4_exp_neg_product_f64(double k, double u) {
-    return s3s4_exp_neg_rounded_f64((u > 0.0 ? k : s3s4_cap_f64(k, 1.0)) * s3s4_finite_f64(u));
+static inline double s3s4_scaled_exp_neg_product_f64(double k, double u) {
+    const double steepness = u > 0.0 ? k : s3s4_cap_f64(k, 1.0);
+    return s3s4_scaled_exp_neg_rounded_f64(steepness * s3s4_finite_f64(u), 1023.0 + 64);
 }
 
 #endif
 
-static inline float s3s4_exp_neg_f32(float u) { return s3s4_exp_neg_product_uniform_f32(1.0f, u); }
-static inline double s3s4_exp_neg_f64(double u) { return s3s4_exp_neg_product_uniform_f64(1.0, u); }
+static inline float s3s4_exp_neg_f32(float u) {
+    return s3s4_scaled_exp_neg_uniform_f32(1.0f, u, 127.0f);
+}
+static inline double s3s4_exp_neg_f64(double u) {
+    return s3s4_scaled_exp_neg_uniform_f64(1.0, u, 1023.0);
+}
 static inline long double s3s4_exp_neg_ld(long double u) { return expl(-u); }
 
+static inline float s3s4_scaled_exp_neg_product_uniform_f32(float k, float u) {
+    return s3s4_scaled_exp_neg_uniform_f32(k, u, 127.0f + 64);
+}
+static inline double s3s4_scaled_exp_neg_product_uniform_f64(double k, double u) {
+    return s3s4_scaled_exp_neg_uniform_f64(k, u, 1023.0 + 64);
+}
+
 /* e^-(t + rest) = e^-t - rest e^-t, with t = k u rounded and rest what the rounding left. */
-static inline long double s3s4_exp_neg_product_ld(long double k, long double u) {
-    const long double t = (u > 0.0L ? k : (1.0L < k ? 1.0L : k)) * s3s4_finite_ld(u);
-    const long double power = expl(-t);
-    return power > 0.0L && power < 1.0L ? power - fmal(k, u, -t) * power : power;
+static inline long double s3s4_scaled_exp_neg_product_ld(long double k, long double u) {
+    const long double steepness = u > 0.0L ? k : (1.0L < k ? 1.0L : k);
+    const long double t = steepness * s3s4_finite_ld(u);
+    const long double power = expl(-t) * 0x1p64L;
+    return power > 0.0L && power < 0x1p64L ? power - fmal(k, u, -t) * power : power;
 }
 
 #endif

@@ -1,0 +1,93 @@
+# All that a developer runs, from a fresh clone: Python >= 3.11, a C compiler and make suffice.
+#
+#   make demo         the functions at work on real data, with a picture
+#   make test         the fast tests, against the installed wheel
+#   make dev          .venv with an editable install: edit, then .venv/bin/pytest (import rebuilds)
+#   make lint         ruff, cython-lint, mypy
+#   make bench        this package beside its peers (downloads them)
+#   make wheel        build/wheel/*.whl
+#   make sdist        build/sdist/*.tar.gz, and a check that it builds the same wheel without git
+#   make audit        build/repaired/*.whl, for any Linux of its tag
+#   make smoke        that wheel in a fresh environment of every Python found
+#   make portability  builds with clang, and with a compiler that can do the least
+#   make clean
+#
+# Design:
+# - The wheel is built once, incrementally, and installed into an environment for each purpose. A
+#   stamp file in each says when, so that a second run does nothing but the job.
+# - Nothing is imported from this folder: tests run with PYTHONSAFEPATH.
+
+PYTHON ?= python3
+PIP := -m pip --disable-pip-version-check
+# From a folder without the package's source, which would hide the installed one and its stubs.
+MYPY := $(CURDIR)/.venv-lint/bin/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
+SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
+    src/*.py src/*.pyx src/*.h src/meson.build s3s4/*.py s3s4/*.pyi s3s4/py.typed s3s4/meson.build)
+
+.PHONY: demo test dev lint bench wheel sdist audit smoke portability clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+demo: .venv-cli/installed
+	.venv-cli/bin/s3s4 demo -o build/s3s4-demo.png
+
+test: .venv-test/installed
+	PYTHONSAFEPATH=1 .venv-test/bin/python -m pytest -q $(ARGS)
+
+dev: .venv/requirements
+	PATH="$(CURDIR)/.venv/bin:$$PATH" python $(PIP) install -q --no-build-isolation -e '.[dev]'
+
+lint: .venv-lint/installed
+	.venv-lint/bin/ruff check
+	.venv-lint/bin/ruff format --check
+	PATH="$(CURDIR)/.venv-lint/bin:$$PATH" cython-lint src/*.pyx
+	cd build && $(MYPY) -p s3s4
+	cd tests && $(MYPY) typing_example.py
+	cd src && $(MYPY) generate_stubs.py
+
+bench: .venv-bench/installed
+	.venv-bench/bin/python benchmarks/bench.py $(ARGS)
+
+wheel: build/wheel/built
+
+sdist: .venv-package/installed
+	rm -rf build/sdist
+	.venv-package/bin/python -m build -q --sdist --outdir build/sdist
+	.venv-package/bin/python .ci/same_wheel.py build/sdist/*.tar.gz build/wheel/*.whl
+
+audit: .venv-package/installed
+	rm -rf build/repaired
+	PATH="$(CURDIR)/.venv-package/bin:$$PATH"; \
+	auditwheel show build/wheel/*.whl && auditwheel repair -w build/repaired build/wheel/*.whl
+
+smoke: audit
+	.ci/pythons | while read -r python; do \
+	    .ci/smoke "$$python" build/repaired/*.whl || exit; \
+	done
+
+portability: .venv-build/requirements
+	.ci/other-compiler clang
+	.ci/other-compiler "$(CURDIR)/.ci/plain-cc"
+
+clean:
+	rm -rf build .venv .venv-*
+
+build/wheel/built: .venv-build/requirements $(SOURCES)
+	rm -rf $(@D)
+	PATH="$(CURDIR)/.venv-build/bin:$$PATH" python $(PIP) wheel -q --no-build-isolation --no-deps \
+	    -C build-dir=build/meson --wheel-dir $(@D) .
+	touch $@
+
+# .venv-NAME holds the wheel with the extra NAME.
+.venv-%/installed: build/wheel/built
+	.ci/make-venv $(PYTHON) $(@D)
+	$(@D)/bin/python $(PIP) install -q --force-reinstall --no-deps $(CURDIR)/build/wheel/*.whl
+	$(@D)/bin/python $(PIP) install -q "$$(echo $(CURDIR)/build/wheel/*.whl)[$*]"
+	touch $@
+
+# What pyproject.toml says a build needs, for builds without isolation.
+%/requirements: pyproject.toml
+	.ci/make-venv $(PYTHON) $(@D)
+	$(PYTHON) -c "import tomllib; \
+	print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')" > $@
+	$(@D)/bin/python $(PIP) install -q -r $@

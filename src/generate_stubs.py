@@ -1,0 +1,149 @@
+"""Write the type stubs of what is public: the activations with their signatures, and the ufuncs.
+
+Usage: python generate_stubs.py formulas.py __init__.py __init__.pyi|ufuncs.pyi OUTPUT
+
+Design:
+- The public objects come from a table, so a type checker cannot find them in the source: their
+  stubs are made from the same formulas. What `__init__.py` imports is exported as it is.
+- One class for each list of parameters, private to the stub: a call then knows its keywords, and
+  the dtype of its result wherever a single one goes in. Everything else is Any, as for NumPy's own
+  ufuncs.
+"""
+
+import ast
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from generate import Activation, Formulas, table
+
+HEADER = '''\
+"""Generated from formulas.py and __init__.py."""
+
+# mypy: disable-error-code="override"
+# Activation takes any parameters; each class here takes its own.
+
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+'''
+
+SHARED = """
+_F = TypeVar("_F", bound=np.floating[Any])
+_Out = TypeVar("_Out", bound=NDArray[Any])
+_Device = Literal["auto", "cpu", "gpu"] | None
+
+class _Options(TypedDict, total=False):
+    where: ArrayLike
+    casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"]
+    order: Literal["K", "A", "C", "F"]
+    subok: bool
+    device: _Device
+"""
+
+ANY = "ArrayLike"
+# Types of x and of each parameter, options that are required, and the result.
+CALLS = (
+    ("float", "float", "", "np.float64"),
+    ("_F", "float | _F", "", "_F"),
+    ("NDArray[_F]", "float | _F | NDArray[_F]", "", "NDArray[_F]"),
+    ("NDArray[Any]", ANY, "dtype: type[_F] | np.dtype[_F], ", "NDArray[_F]"),
+    (ANY, ANY, "out: {out}, dtype: DTypeLike | None = ..., ", "_Out"),
+    (ANY, ANY, "out: Any = ..., dtype: DTypeLike | None = ..., ", "Any"),
+)
+# Types of grad_output, of x and of each parameter, and their gradients.
+BACKWARD = (
+    ("float", "float", "float = ...", "np.float64", "np.float64"),
+    ("float | NDArray[_F]", "NDArray[_F]", "float | _F = ...", "NDArray[_F]", "_F"),
+    ("float | NDArray[_F]", "NDArray[_F]", "NDArray[_F]", "NDArray[_F]", "NDArray[_F]"),
+    (ANY, ANY, f"{ANY} = ...", "Any", "Any"),
+)
+
+
+def class_name(parameters: Sequence[str]) -> str:
+    return "_" + "".join(["X", *(p.capitalize() for p in parameters)])
+
+
+def class_stub(parameters: Sequence[str]) -> str:
+    """The class of every activation with these parameters."""
+    wrt = ", ".join(f'"{name}"' for name in ("x", *parameters))
+    return "\n".join(
+        [
+            f"class {class_name(parameters)}(Activation):",
+            *calls("__call__", "derivative: bool = ..., ", parameters),
+            *calls("derivative", f"wrt: Literal[{wrt}] = ..., ", parameters),
+            *calls("value_and_derivative", "", parameters, "tuple[{0}, {0}]"),
+            *backward(parameters),
+            "",
+        ]
+    )
+
+
+def calls(method: str, options: str, parameters: Sequence[str], result: str = "{0}") -> list[str]:
+    """The overloads of a method that takes x, the parameters and a ufunc's options."""
+    signatures = []
+    for x, parameter, required, single in CALLS:
+        arguments = [f"x: {x}", *(f"{name}: {parameter} = ..." for name in parameters)]
+        # Without a keyword-only argument there is no bare star.
+        keywords = required.format(out=result.format("_Out")) + options
+        signatures.append(
+            f"{method}(self, {', '.join(arguments)}, {'*, ' if keywords else ''}{keywords}"
+            f"**options: Unpack[_Options]) -> {result.format(single)}"
+        )
+    return overloads(signatures)
+
+
+def backward(parameters: Sequence[str]) -> list[str]:
+    """The overloads of `backward`; some are the same where there are no parameters."""
+    signatures = []
+    for grad, x, parameter, grad_x, grad_parameter in BACKWARD:
+        arguments = [
+            f"grad_output: {grad}",
+            f"x: {x}",
+            *(f"{name}: {parameter}" for name in parameters),
+        ]
+        results = [grad_x, *(grad_parameter for _ in parameters)]
+        result = f"tuple[{', '.join(results)}]" if parameters else grad_x
+        signatures.append(
+            f"backward(self, {', '.join(arguments)}, *, device: _Device = ...) -> {result}"
+        )
+    return overloads(dict.fromkeys(signatures))
+
+
+def overloads(signatures: Iterable[str]) -> list[str]:
+    return [line for text in signatures for line in ("    @overload", f"    def {text}: ...")]
+
+
+def package_stub(activations: Sequence[Activation], init: str) -> str:
+    """`__init__.pyi`: what `__init__.py` imports, and every activation."""
+    exports = [
+        f"from {node.module} import {alias.name} as {alias.asname or alias.name}"
+        for node in ast.parse(init).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    classes = dict.fromkeys(tuple(activation.parameters) for activation in activations)
+    objects = [f"{a.name}: {class_name(tuple(a.parameters))}" for a in activations]
+    return HEADER + "\n".join([*exports, SHARED, *map(class_stub, classes), *objects, ""])
+
+
+def ufuncs_stub(formulas: Formulas) -> str:
+    """`ufuncs.pyi`: every public function of the table."""
+    lines = ['"""Generated from formulas.py."""', "", "import numpy as np", ""]
+    lines += [f"{function.name}: np.ufunc" for function in table(formulas) if function.public]
+    return "\n".join([*lines, ""])
+
+
+def main(source: str, init: str, kind: str, output: str) -> None:
+    formulas = Formulas(Path(source).read_text())
+    texts = {
+        "__init__.pyi": lambda: package_stub(formulas.activations(), Path(init).read_text()),
+        "ufuncs.pyi": lambda: ufuncs_stub(formulas),
+    }
+    Path(output).write_text(texts[kind]())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
