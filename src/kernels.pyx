@@ -22,6 +22,7 @@ from the generated table.
 #   than exactly (reduce, accumulate, shifted views), elements go one by one, in order.
 
 cimport numpy as cnp
+from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange
 from libc.stdint cimport uint16_t
 from libc.math cimport fabs
@@ -46,6 +47,7 @@ cdef extern from *:
 
     #include "table.h"
     enum { S3S4_FUNCTIONS = sizeof s3s4_functions / sizeof *s3s4_functions };
+    #include "symbols.h"
 
     /* A contiguous memoryview that borrows its memory: the owner is None. */
     #define S3S4_VIEW(pointer, length)                                             \\
@@ -73,6 +75,19 @@ cdef extern from *:
     int FUNCTIONS "S3S4_FUNCTIONS"
     float UNIFORM_MAX_F32 "S3S4_UNIFORM_MAX_f32"
     double UNIFORM_MAX_F64 "S3S4_UNIFORM_MAX_f64"
+
+    ctypedef struct Symbol "s3s4_symbol":
+        const char *name
+        const char *signature
+        void (*function)()
+    ctypedef struct SymbolTable "s3s4_table":
+        int count
+        const Symbol *symbols
+    const SymbolTable symbol_table "s3s4_symbol_table"
+    const char *CAPSULE "S3S4_CAPSULE"
+    cnp.PyUFuncGenericFunction symbols_loop_f32 "s3s4_loop_f32"
+    cnp.PyUFuncGenericFunction symbols_loop_f64 "s3s4_loop_f64"
+
     const char *COMPILER "__VERSION__"
     const char *FLAGS "S3S4_STRING(S3S4_FLAGS)"
 
@@ -974,6 +989,26 @@ cdef create_ufuncs():
     return created
 
 
+# --- C functions for other people's code --------------------------------------------------------
+
+cdef create_symbols():
+    """The capsule of the whole table, and for each C function its address and capsule, by name.
+
+    A function's capsule is named after its signature, as Cython and SciPy look for it.
+    """
+    cdef const Symbol *symbol
+    cdef int i
+    global symbols_loop_f32, symbols_loop_f64
+    symbols_loop_f32, symbols_loop_f64 = loops[1], loops[2]
+    created = {}
+    for i in range(symbol_table.count):
+        symbol = &symbol_table.symbols[i]
+        created[symbol.name.decode()] = (
+            <size_t> symbol.function, symbol.signature.decode(),
+            PyCapsule_New(<void *> symbol.function, symbol.signature, NULL))
+    return PyCapsule_New(<void *> &symbol_table, CAPSULE, NULL), created
+
+
 # --- Threads and build --------------------------------------------------------------------------
 
 def set_process_threads(int n):
@@ -1009,6 +1044,7 @@ cnp.import_array()
 cnp.import_ufunc()
 runtime_start()
 ufuncs = create_ufuncs()
+c_api, symbols = create_symbols()
 openmp_version = openmp_version_()
 compiler = COMPILER.decode()
 flags = FLAGS.decode()
