@@ -39,7 +39,7 @@ slow: .venv-test/installed
 	PYTHONSAFEPATH=1 .venv-test/bin/python -m pytest -q -m slow $(ARGS)
 
 dev: .venv/requirements
-	PATH="$(CURDIR)/.venv/bin:$$PATH" python $(PIP) install -q --no-build-isolation -e '.[dev]'
+	PATH="$(CURDIR)/.venv/bin:$$PATH" python $(PIP) install -q --no-build-isolation -e '.[lint,test]'
 
 lint: .venv-lint/installed
 	.venv-lint/bin/ruff check
@@ -79,7 +79,7 @@ clean:
 build/wheel/built: .venv-build/requirements $(SOURCES)
 	rm -rf $(@D)
 	PATH="$(CURDIR)/.venv-build/bin:$$PATH" python $(PIP) wheel -q --no-build-isolation --no-deps \
-	    -C build-dir=build/meson --wheel-dir $(@D) .
+	    --config-settings=build-dir=build/meson --wheel-dir $(@D) .
 	touch $@
 
 # .venv-NAME holds the wheel with the extra NAME.

@@ -149,7 +149,8 @@ class Activation:
         return gradients if len(gradients) > 1 else gradients[0]
 
     def _gradients(self, grad_output: Any, x: Any, parameters: list[Any]) -> tuple[Any, ...]:
-        arguments = {"grad_output": grad_output, "x": x, **dict(zip(self.parameters, parameters))}
+        named = zip(self.parameters, parameters, strict=True)
+        arguments = {"grad_output": grad_output, "x": x, **dict(named)}
         arrays = {name: _real(name, value) for name, value in arguments.items()}
         shape = _shape({name: array for name, array in arrays.items() if name != "grad_output"})
         grad_shape = arrays["grad_output"].shape
@@ -219,7 +220,7 @@ class Activation:
         self, error: Exception, values: tuple[Any, ...], options: Mapping[str, Any]
     ) -> Exception:
         """The same error with the argument it is about, where that can be told."""
-        arguments = dict(zip(("x", *self.parameters), values))
+        arguments = dict(zip(("x", *self.parameters), values, strict=False))
         try:
             for name, value in arguments.items():
                 _real(name, value)
@@ -248,9 +249,9 @@ def _real(name: str, value: Any) -> np.ndarray:
 
 def _exp_dtype(x: Any, parameters: Sequence[Any]) -> np.dtype | None:
     """What np.exp makes of integers: a Python number beside them changes nothing."""
-    if isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "biu":
-        if all(type(parameter) in (float, int) for parameter in parameters):
-            return np.exp.resolve_dtypes((x.dtype, None))[1]
+    integers = isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "biu"
+    if integers and all(type(parameter) in (float, int) for parameter in parameters):
+        return np.exp.resolve_dtypes((x.dtype, None))[1]
     return None
 
 

@@ -73,9 +73,11 @@ def s4_dx(x, k=5.0):
     other = F * p2 + E * c * c
     rest = same if k >= 0 else other
     right = kF * (u * E - 1) * cp + (rest + F * rest)
-    left = c * (E + u * ((E - kF) - kF * E * (2 + E))) + (
-        F * p2 * q + E * c * c * (F - kF * p)
-    ) if k >= 0 else (same + F * same) - kF * (u + E * (1 + 2 * u)) * cp
+    left = (
+        c * (E + u * ((E - kF) - kF * E * (2 + E))) + (F * p2 * q + E * c * c * (F - kF * p))
+        if k >= 0
+        else (same + F * same) - kF * (u + E * (1 + 2 * u)) * cp
+    )
     return (right if x >= 0 else left) / square
 
 

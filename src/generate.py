@@ -92,9 +92,7 @@ def names(node: ast.AST) -> set[str]:
 
 def is_expensive(node: ast.expr) -> bool:
     return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in EXPENSIVE
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in EXPENSIVE
     )
 
 
@@ -262,7 +260,7 @@ def c_expression(node: ast.expr, kind: str, uniform: frozenset[str] = frozenset(
         return c_expression(child, kind, uniform)
 
     match node:
-        case ast.Constant(value=value):
+        case ast.Constant(value=int() | float() as value):
             return f"{float(value)!r}{C_TYPES[kind][1]}"
         case ast.Name(id=name):
             return name

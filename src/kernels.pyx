@@ -100,8 +100,10 @@ cdef extern from *:
         char *to, Py_ssize_t to_stride, const char *source, Py_ssize_t stride, Py_ssize_t n,
         Py_ssize_t size) noexcept nogil
     void swap_bytes "s3s4_swap_bytes"(char *at, Py_ssize_t n, Py_ssize_t size) noexcept nogil
-    void float_from_half "s3s4_float_from_half"(float *, const uint16_t *, Py_ssize_t) noexcept nogil
-    void half_from_float "s3s4_half_from_float"(uint16_t *, const float *, Py_ssize_t) noexcept nogil
+    void float_from_half "s3s4_float_from_half"(
+        float *, const uint16_t *, Py_ssize_t) noexcept nogil
+    void half_from_float "s3s4_half_from_float"(
+        uint16_t *, const float *, Py_ssize_t) noexcept nogil
 
     ctypedef int FPState "s3s4_fp_state"
     FPState fp_save "s3s4_fp_save"() noexcept nogil
@@ -238,7 +240,7 @@ cdef struct Operand:
     char *tile                         # of sums, sets of slots: totals, then rests
     Py_ssize_t slots                   # of a set
     Py_ssize_t set_size                # doubles from a group's set to the next; 0: all share one
-    Py_ssize_t[MAX_DIMENSIONS] strides # bytes; of sums, elements
+    Py_ssize_t[MAX_DIMENSIONS] strides  # bytes; of sums, elements
 
 cdef struct Walk:
     const Function *function
