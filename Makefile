@@ -3,6 +3,9 @@
 #   make demo         the functions at work on real data, with a picture
 #   make test         the fast tests, against the installed wheel
 #   make slow         the tests that take minutes or gigabytes
+#   make fuzz         random calls against the definitions
+#   make sanitize     the same under AddressSanitizer and UndefinedBehaviorSanitizer
+#   make arm64        the accuracy of s3s4.h on arm64, cross-compiled and emulated
 #   make dev          .venv with an editable install: edit, then .venv/bin/pytest (import rebuilds)
 #   make lint         ruff, cython-lint, mypy
 #   make bench        this package beside its peers (downloads them)
@@ -25,7 +28,7 @@ MYPY := $(CURDIR)/.venv-lint/bin/mypy --config-file $(CURDIR)/pyproject.toml --c
 SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
     src/*.py src/*.pyx src/*.h src/meson.build s3s4/*.py s3s4/*.pyi s3s4/py.typed s3s4/meson.build)
 
-.PHONY: demo test slow dev lint bench wheel sdist audit smoke portability clean
+.PHONY: demo test slow fuzz sanitize arm64 dev lint bench wheel sdist audit smoke portability clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -37,6 +40,19 @@ test: .venv-test/installed
 
 slow: .venv-test/installed
 	PYTHONSAFEPATH=1 .venv-test/bin/python -m pytest -q -m slow $(ARGS)
+
+fuzz: .venv-test/installed
+	.venv-test/bin/python -P tests/fuzz.py 100000
+
+sanitize: .venv-build/requirements .venv-test/installed
+	.ci/sanitize "$(CURDIR)/.venv-test/bin/python"
+
+arm64: .venv-test/installed
+	@if command -v aarch64-linux-gnu-gcc && command -v qemu-aarch64-static; then \
+	    .venv-test/bin/python tests/arm64.py; \
+	else \
+	    echo "gcc-aarch64-linux-gnu or qemu-user-static is not on this machine: skipped"; \
+	fi
 
 dev: .venv/requirements
 	PATH="$(CURDIR)/.venv/bin:$$PATH" python $(PIP) install -q --no-build-isolation -e '.[lint,test]'

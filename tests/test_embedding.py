@@ -2,6 +2,8 @@
 
 import ctypes
 import os
+import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -161,6 +163,22 @@ def test_cflags_need_no_click():
     )
     assert done.stdout.split() == cflags() == [f"-I{s3s4.get_include()}"]
     assert (Path(s3s4.get_include()) / "s3s4.h").is_file()
+
+
+def test_addresses():
+    printed = shell(sys.executable, str(EXAMPLES / "python" / "addresses.py"), cwd="/")
+    for line in printed.splitlines():
+        actual, wanted = line.split()
+        assert actual == wanted or float(actual) == pytest.approx(float(wanted), rel=1e-9)
+
+
+def test_page_shows_the_examples_as_they_are():
+    include = runpy.run_path(str(EXAMPLES.parent / "docs" / "include.py"))
+    page = include["PAGE"].read_text("utf-8")
+    assert include["included"](page) == page, "run python docs/include.py"
+    shown = re.findall(r"<!-- (examples/\S+) -->", page)
+    files = {p for p in EXAMPLES.rglob("*") if p.is_file() and not p.is_symlink()}
+    assert {EXAMPLES.parent / name for name in shown} == files
 
 
 def test_every_function_is_there():
