@@ -16,6 +16,8 @@ import pytest
 
 import s3s4
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 EXPECTED = json.loads((Path(__file__).parent / "instructions.json").read_text())
 
