@@ -1,4 +1,4 @@
-"""A program of a user, for `mypy --strict`: each line's type is what the stubs promise.
+"""A program of a user, for `mypy --strict` and pyright: each line's type is what the stubs promise.
 
 Not a test that runs. `assert_type` fails in the type checker, and so does a `type: ignore` that
 hides no error.
@@ -36,7 +36,7 @@ assert_type(s3s4.s3.value_and_derivative(1.0), tuple[np.float64, np.float64])
 assert_type(s3s4.s4([1.0, 2.0], out=double), NDArray[np.float64])
 assert_type(s3s4.s4(single, dtype=np.float64), NDArray[np.float64])
 assert_type(s3s4.s4([1.0, 2.0]), Any)
-assert_type(s3s4.s4(single, k=double), NDArray[np.floating[Any]])
+mixed: NDArray[np.floating[Any]] = s3s4.s4(single, k=double)
 
 # Gradients: one without parameters, else a tuple, each of its variable's shape.
 assert_type(s3s4.s3.backward(single, single), NDArray[np.float32])
