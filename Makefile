@@ -2,6 +2,7 @@
 #
 #   make demo         the functions at work on real data, with a picture
 #   make test         the fast tests, against the installed wheel
+#   make slow         the tests that take minutes or gigabytes
 #   make dev          .venv with an editable install: edit, then .venv/bin/pytest (import rebuilds)
 #   make lint         ruff, cython-lint, mypy
 #   make bench        this package beside its peers (downloads them)
@@ -24,7 +25,7 @@ MYPY := $(CURDIR)/.venv-lint/bin/mypy --config-file $(CURDIR)/pyproject.toml --c
 SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
     src/*.py src/*.pyx src/*.h src/meson.build s3s4/*.py s3s4/*.pyi s3s4/py.typed s3s4/meson.build)
 
-.PHONY: demo test dev lint bench wheel sdist audit smoke portability clean
+.PHONY: demo test slow dev lint bench wheel sdist audit smoke portability clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -34,8 +35,11 @@ demo: .venv-cli/installed
 test: .venv-test/installed
 	PYTHONSAFEPATH=1 .venv-test/bin/python -m pytest -q $(ARGS)
 
+slow: .venv-test/installed
+	PYTHONSAFEPATH=1 .venv-test/bin/python -m pytest -q -m slow $(ARGS)
+
 dev: .venv/requirements
-	PATH="$(CURDIR)/.venv/bin:$$PATH" python $(PIP) install -q --no-build-isolation -e '.[dev]'
+	PATH="$(CURDIR)/.venv/bin:$$PATH" python $(PIP) install -q --no-build-isolation -e '.[lint,test]'
 
 lint: .venv-lint/installed
 	.venv-lint/bin/ruff check
@@ -75,7 +79,7 @@ clean:
 build/wheel/built: .venv-build/requirements $(SOURCES)
 	rm -rf $(@D)
 	PATH="$(CURDIR)/.venv-build/bin:$$PATH" python $(PIP) wheel -q --no-build-isolation --no-deps \
-	    -C build-dir=build/meson --wheel-dir $(@D) .
+	    --config-settings=build-dir=build/meson --wheel-dir $(@D) .
 	touch $@
 
 # .venv-NAME holds the wheel with the extra NAME.

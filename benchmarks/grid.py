@@ -1,19 +1,27 @@
 """The grid: every contender, quantity, dtype and size."""
 
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import machine
 from contenders import CONTENDERS, OURS
-from job import QUANTITIES, Job, complaint
+from job import Job, complaint
 from timing import Timing, race, ratio
 
 DTYPES = ("float64", "float32")
 
 ARRAYS_AT_ONCE = 14
 """Arrays of one size that the hungriest contenders hold together: input, outputs, temporaries."""
+
+
+ONE_DRAW = 0.5
+"""Seconds after which the first call of 10^8 elements is also the only one that is timed."""
+
+CALLS = 4
+"""Calls of one contender that a cell is planned with, at a size where a call is long."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +55,8 @@ class Cell:
 
 
 def budget(n: int) -> float:
-    """Seconds for one race: enough for the slow contenders to have three turns."""
-    return {10**6: 2.0, 10**7: 6.0, 10**8: 16.0}.get(n, 1.2)
+    """Seconds for one race, not counting the turns that a contender must have."""
+    return {10**6: 2.0, 10**7: 5.0, 10**8: 5.0}.get(n, 1.2)
 
 
 def present() -> list[str]:
@@ -56,24 +64,48 @@ def present() -> list[str]:
     return [name for name, contender in CONTENDERS.items() if not contender.missing]
 
 
-def prepare(job: Job, names: Sequence[str]) -> tuple[dict[str, Callable[[], Any]], dict[str, str]]:
-    """Prepare and check contenders; those with a wrong result are not timed."""
-    calls, complaints = {}, {}
+@dataclass
+class Prepared:
+    """Contenders that are ready to be timed.
+
+    Attributes
+    ----------
+    calls : dict
+        What to time.
+    slow : dict
+        The only draw of those that take longer than `ONE_DRAW`.
+    complaints : dict
+        Wrong results, which are not timed.
+    """
+
+    calls: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    slow: dict[str, Timing] = field(default_factory=dict)
+    complaints: dict[str, str] = field(default_factory=dict)
+
+
+def prepare(job: Job, names: Sequence[str]) -> Prepared:
+    """Prepare and check contenders."""
+    prepared = Prepared()
     for name in names:
         call = CONTENDERS[name].prepare(job)
+        start = time.perf_counter()
         result = call()
+        seconds = time.perf_counter() - start
         wrong = "" if CONTENDERS[name].is_limit else complaint(job, result)
         if wrong:
-            complaints[name] = wrong
+            prepared.complaints[name] = wrong
+        elif seconds > ONE_DRAW and job.x.size >= 10**8:
+            prepared.slow[name] = Timing([seconds])
         else:
-            calls[name] = call
-    return calls, complaints
+            prepared.calls[name] = call
+    return prepared
 
 
 def measure(
     quantities: Sequence[str],
     sizes: Sequence[int],
     names: Sequence[str],
+    allowance: float,
     *,
     is_quick: bool = False,
 ) -> Iterator[Cell | str]:
@@ -84,24 +116,39 @@ def measure(
     quantities : sequence of str
         Keys of `job.QUANTITIES`.
     sizes : sequence of int
-        Numbers of elements.
+        Numbers of elements; the last ones are left out when time is short.
     names : sequence of str
         Contenders, s3s4 among them.
+    allowance : float
+        Seconds for all of it.
     is_quick : bool
         Whether a second for each race must do.
     """
     # exp overflows in the definition where s3s4 has no need to: that is the peers' own affair.
     warnings.filterwarnings("ignore", "overflow encountered in exp", RuntimeWarning)
-    for dtype in DTYPES:
-        for n in sizes:
+    end = time.monotonic() + allowance
+    an_element: dict[tuple[str, str], float] = {}
+    for n in sizes:
+        for dtype in DTYPES:
             needed = ARRAYS_AT_ONCE * n * int(dtype[-2:]) // 8
             if needed > machine.free_bytes():
                 for quantity in quantities:
-                    yield f"{QUANTITIES[quantity]}, {dtype}, {n}: needs {needed >> 30} GiB"
+                    yield f"{quantity}, {dtype}, {n}: needs {needed >> 30} GiB"
                 continue
             base = Job.make(quantities[0], dtype, n)
             for quantity in quantities:
-                calls, complaints = prepare(base.of(quantity), names)
-                seconds = 1.0 if is_quick else budget(n)
-                timings = race(calls, seconds, min_turns=2 if is_quick or n >= 10**8 else 3)
-                yield Cell(quantity, dtype, n, timings, complaints)
+                calls = 1 if n >= 10**8 else CALLS
+                expected = calls * n * an_element.get((quantity, dtype), 0.0)
+                if time.monotonic() + expected > end:
+                    yield f"{quantity}, {dtype}, {n}: would take {expected:.0f} s, no time left"
+                    continue
+                job = base.of(quantity)
+                prepared = prepare(job, names)
+                timings = race(
+                    prepared.calls,
+                    1.0 if is_quick else budget(n),
+                    min_turns=2 if is_quick or n >= 10**8 else 3,
+                )
+                timings |= prepared.slow
+                an_element[quantity, dtype] = sum(t.best for t in timings.values()) / n
+                yield Cell(quantity, dtype, n, timings, prepared.complaints)

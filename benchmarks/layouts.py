@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import s3s4
-from job import K, Array
+from job import Array, K
 from timing import race, ratio
 
 ROWS, COLUMNS = 2500, 4000

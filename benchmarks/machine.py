@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import s3s4
-
 import threads
 from contenders import CONTENDERS
 

@@ -69,7 +69,7 @@ def draw(content: Grid, title: str, file: Path) -> None:
 def lines(panel: Axes, sizes: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
     """Draw one panel."""
     for name in CONTENDERS:
-        points = [(int(n), cell[name][0]) for n, cell in sizes.items() if name in cell]
+        points = sorted((int(n), cell[name][0]) for n, cell in sizes.items() if name in cell)
         if not points or name not in COLOURS:
             continue
         panel.plot(

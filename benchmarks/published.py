@@ -15,12 +15,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import s3s4
-
 import results
+import s3s4
 import tables
 from definitions import NUMPY
-from job import K, Job
+from job import Job, K
 from progress import progress
 
 N = 10**7

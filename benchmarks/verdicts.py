@@ -80,8 +80,7 @@ def peers() -> Iterator[Verdict]:
         for quantity, names in contestants.items():
             present = [name for name in names if not CONTENDERS[name].missing]
             job = Job.make(quantity, dtype, LARGE)
-            calls, _ = grid.prepare(job, [OURS, *present])
-            timings = race(calls, 3 * SECONDS)
+            timings = race(grid.prepare(job, [OURS, *present]).calls, 3 * SECONDS)
             fastest = min(set(timings) - {OURS}, key=lambda name: timings[name].best)
             absent = set(names) - set(timings)
             missing = f" (without {', '.join(sorted(absent))})" if absent else ""
@@ -168,8 +167,8 @@ def inputs() -> Iterator[Verdict]:
             for label in list(values)[1:]:
                 target = f"4. {name}, {label} / |x| <= 12, {dtype}, 10^7"
                 yield at_most(target, 1.2, timings[label], timings["|x| <= 12"])
-    calls, _ = grid.prepare(Job.make("s3", "float32", LARGE), [OURS, "copy"])
-    timings = race(calls, SECONDS)
+    job = Job.make("s3", "float32", LARGE)
+    timings = race(grid.prepare(job, [OURS, "copy"]).calls, SECONDS)
     yield at_most("4. S3 / copy, float32, 10^7", 2.0, timings[OURS], timings["copy"])
 
 

@@ -24,11 +24,16 @@ from s3s4._streams import STANDARD_ERROR, reading, writing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+CFLAGS = f"-I{s3s4.get_include()}"
 INSTALL = "is missing; install it with: pip install 's3s4[cli]'"
 
 try:
     import click
 except ModuleNotFoundError:
+    # A build of somebody's C code needs nothing but this one line.
+    if sys.argv[1:] == ["--cflags"]:
+        print(CFLAGS)
+        raise SystemExit(0) from None
     print(f"s3s4: click {INSTALL}", file=sys.stderr)
     raise SystemExit(2) from None
 
@@ -42,7 +47,22 @@ class Failure(click.ClickException):
     exit_code = 2
 
 
+def print_cflags(context: click.Context, _: object, wanted: bool) -> None:
+    """Print what a C compiler needs to find `s3s4.h`."""
+    if wanted:
+        click.echo(CFLAGS)
+        context.exit()
+
+
 @click.group()
+@click.option(
+    "--cflags",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_cflags,
+    help="Show the flags with which a C or C++ compiler finds s3s4.h, and exit.",
+)
 @click.version_option(s3s4.__version__, message="%(prog)s %(version)s")
 def commands() -> None:
     """Apply the activation functions S3 and S4 and their derivatives to files of numbers.

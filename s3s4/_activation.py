@@ -7,10 +7,11 @@
 #   the fact, so that they name the argument.
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from s3s4 import _cpu, _dispatch
 from s3s4._table import TABLE, Entry
@@ -42,7 +43,11 @@ class Activation:
         self.name = self.__name__ = self.__qualname__ = name
         self.parameters: Mapping[str, float] = entry.parameters
         self._derivatives = entry.derivatives
-        self._defaults = tuple(entry.parameters.values())
+        # NumPy takes an array of the right type faster than a Python number.
+        self._defaults = {
+            np.dtype(kind): tuple(np.array(v, kind) for v in entry.parameters.values())
+            for kind in "efdg"
+        }
         self._ufunc = _cpu.ufuncs[name]
         self.__doc__ = _documentation(name, entry)
         self.__signature__ = _signature(entry)
@@ -54,11 +59,15 @@ class Activation:
         return self.name
 
     def __call__(self, x: Any, *parameters: Any, **options: Any) -> Any:
-        if not options and type(x) is np.ndarray and x.size < LARGE:
-            try:
-                return self._ufunc(x, *parameters, *self._defaults[len(parameters) :])
-            except (TypeError, ValueError) as error:
-                raise self._explained(error, (x, *parameters), options) from None
+        if type(x) is ndarray and not options and x.size < LARGE:
+            defaults = self._defaults.get(x.dtype)
+            if defaults is not None and len(parameters) <= len(defaults):
+                try:
+                    if parameters:
+                        return self._ufunc(x, *parameters, *defaults[len(parameters) :])
+                    return self._ufunc(x, *defaults)
+                except (TypeError, ValueError) as error:
+                    raise self._explained(error, (x, *parameters), options) from None
         derivative = options.pop("derivative", False)
         if derivative:
             return self.derivative(x, *parameters, **options)
@@ -140,7 +149,8 @@ class Activation:
         return gradients if len(gradients) > 1 else gradients[0]
 
     def _gradients(self, grad_output: Any, x: Any, parameters: list[Any]) -> tuple[Any, ...]:
-        arguments = {"grad_output": grad_output, "x": x, **dict(zip(self.parameters, parameters))}
+        named = zip(self.parameters, parameters, strict=True)
+        arguments = {"grad_output": grad_output, "x": x, **dict(named)}
         arrays = {name: _real(name, value) for name, value in arguments.items()}
         shape = _shape({name: array for name, array in arrays.items() if name != "grad_output"})
         grad_shape = arrays["grad_output"].shape
@@ -150,7 +160,7 @@ class Activation:
             type(value) if type(value) in (float, int) else arrays[name].dtype
             for name, value in arguments.items()
         ]
-        dtype = self._ufunc.resolve_dtypes((*kinds[1:], None))[-1]
+        dtype = _exp_dtype(x, parameters) or self._ufunc.resolve_dtypes((*kinds[1:], None))[-1]
         if isinstance(kinds[0], np.dtype):
             dtype = np.result_type(dtype, kinds[0])
         if dtype.type in _cpu.FLOATS:
@@ -197,6 +207,10 @@ class Activation:
                 results = _cpu.evaluate(function, x, values, outs)
                 if results is not None:
                     return results if count > 1 else results[0]
+        if options.keys().isdisjoint(("dtype", "signature")):
+            exp_dtype = _exp_dtype(x, values)
+            if exp_dtype is not None:
+                options["dtype"] = exp_dtype
         try:
             return _cpu.ufuncs[function](x, *values, **options)
         except (TypeError, ValueError) as error:
@@ -206,7 +220,7 @@ class Activation:
         self, error: Exception, values: tuple[Any, ...], options: Mapping[str, Any]
     ) -> Exception:
         """The same error with the argument it is about, where that can be told."""
-        arguments = dict(zip(("x", *self.parameters), values))
+        arguments = dict(zip(("x", *self.parameters), values, strict=False))
         try:
             for name, value in arguments.items():
                 _real(name, value)
@@ -231,6 +245,14 @@ def _real(name: str, value: Any) -> np.ndarray:
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
     return array
+
+
+def _exp_dtype(x: Any, parameters: Sequence[Any]) -> np.dtype | None:
+    """What np.exp makes of integers: a Python number beside them changes nothing."""
+    integers = isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "biu"
+    if integers and all(type(parameter) in (float, int) for parameter in parameters):
+        return np.exp.resolve_dtypes((x.dtype, None))[1]
+    return None
 
 
 def _shape(arrays: Mapping[str, np.ndarray]) -> tuple[int, ...]:

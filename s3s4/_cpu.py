@@ -223,8 +223,8 @@ def evaluate(
     dtype = x.dtype
     if dtype.type not in FLOATS:
         return None
-    arrays = [_operand(p, dtype.type) for p in parameters]
-    if any(a is None for a in arrays):
+    arrays = [a for p in parameters if (a := _operand(p, dtype.type)) is not None]
+    if len(arrays) != len(parameters):
         return None
     given = [out for out in outs if out is not None]
     operands = [a for a in arrays if a.ndim] + given
@@ -330,4 +330,5 @@ def _total(sums: np.ndarray, variable: np.ndarray) -> np.ndarray:
     totals, rests = sums
     np.add(totals, rests, out=totals, where=np.isfinite(totals))
     with np.errstate(over="ignore"):
-        return totals.astype(variable.dtype.newbyteorder("=")).reshape(variable.shape)
+        total: np.ndarray = totals.astype(variable.dtype.newbyteorder("="))
+    return total.reshape(variable.shape)

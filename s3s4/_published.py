@@ -35,7 +35,7 @@ class _Published:
         return self(x)
 
     def backward(self, x: Any) -> Any:
-        """The derivatives by x. (`s3s4.s4.backward` is the vector-Jacobian product.)"""
+        """The derivatives by x, where `s3s4.s4.backward` is the vector-Jacobian product."""
         return self(x, derivative=True)
 
     def _parameters(self) -> tuple[Any, ...]:
@@ -115,6 +115,5 @@ class S4Activation(_Published):
 
     def __repr__(self) -> str:
         return (
-            f"S4Activation(device={self.device!r}, k={self.k}, "
-            f"gpu_threshold={self.gpu_threshold})"
+            f"S4Activation(device={self.device!r}, k={self.k}, gpu_threshold={self.gpu_threshold})"
         )

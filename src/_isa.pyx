@@ -6,9 +6,15 @@
 cdef extern from *:
     """
     #if (defined(__x86_64__) || defined(_M_X64)) && defined(__GNUC__)
+    #include <cpuid.h>
     #define S3S4_HAS(feature) (__builtin_cpu_supports(feature) != 0)
+    /* Not every compiler's __builtin_cpu_supports knows this one. */
+    static int s3s4_has_f16c(void) {
+        unsigned a, b, c, d;
+        return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+    }
     static int s3s4_has_avx2(void) {
-        return S3S4_HAS("avx2") && S3S4_HAS("fma") && S3S4_HAS("f16c");
+        return S3S4_HAS("avx2") && S3S4_HAS("fma") && s3s4_has_f16c();
     }
     static int s3s4_has_avx512(void) {
         return s3s4_has_avx2() && S3S4_HAS("avx512f") && S3S4_HAS("avx512bw") &&

@@ -51,10 +51,10 @@ def s4(x, k=5.0):
     """
     # a = 1/q or F/q, sigmoid = 1/p or E/p, softsign = +-u/c: all over c p q. For x < 0, k > 0,
     # E c - F u p is written so that nothing grows by u where E and F are close (k near 1).
-    u, E, S, F, c, p, q = _s4_parts(x, k)
-    right = F * c + u * p if k >= 0 else F * u * p + c
+    u, E, S, F, c, p, q, cp, cpq = _s4_parts(x, k)
+    right = F * c + (u + u * E) if k >= 0 else F * u * p + c
     left = E + u * ((E - F) - E * F) if k >= 0 else F * E * c - u * p
-    return (right if x >= 0 else left) / (c * p * q)
+    return (right if x >= 0 else left) / cpq
 
 
 def s4_dx(x, k=5.0):
@@ -62,35 +62,42 @@ def s4_dx(x, k=5.0):
 
     Here s = sigmoid(x) and a = sigmoid(k x).
     """
-    # All three terms over (c p q)^2. For x < 0, k > 0 the terms in E and k F c are regrouped as
-    # c (E c - k F u p^2) so that their difference is taken before it is multiplied by u.
-    u, E, S, F, c, p, q = _s4_parts(x, k)
+    # All three terms over c^2 p^2 q^2. For x < 0, k > 0 the terms in E and k F c are regrouped as
+    # c (E c - k F u p^2) so that their difference is taken before it is multiplied by u. Squares
+    # as (1 + t)^2 = 1 + t (2 + t) round less, and p^2 above and below the line alike.
+    u, E, S, F, c, p, q, cp, cpq = _s4_parts(x, k)
+    p2 = 1 + E * (2 + E)
+    square = (1 + u * (2 + u)) * p2 * (1 + F * (2 + F))
     kF = k * F if F != 0 else F
-    blend = kF * (u * E - 1) * p
-    right = c * blend + q * (
-        p * p + F * (E * c) * c if k >= 0 else F * p * p + E * c * c
+    same = p2 + F * (E * c) * c
+    other = F * p2 + E * c * c
+    rest = same if k >= 0 else other
+    right = kF * (u * E - 1) * cp + (rest + F * rest)
+    left = (
+        c * (E + u * ((E - kF) - kF * E * (2 + E))) + (F * p2 * q + E * c * c * (F - kF * p))
+        if k >= 0
+        else (same + F * same) - kF * (u + E * (1 + 2 * u)) * cp
     )
-    left = c * (E + u * ((E - kF) - kF * E * (2 + E))) + (
-        F * q * p * p + E * c * c * (F - kF * p)
-    ) if k >= 0 else q * (p * p + F * (E * c) * c) - kF * (u * p + E * c) * c * p
-    r = 1 / (c * p * q)
-    return (right if x >= 0 else left) * r * r
+    return (right if x >= 0 else left) / square
 
 
 def s4_dk(x, k=5.0):
     """d s4 / d k = x a (1 - a) (softsign - sigmoid), with a = sigmoid(k x)."""
     # a (1 - a) = F / q^2. For x >= 0 softsign - sigmoid = (u E - 1) / (c p), with no
-    # cancellation as u E < 1/2; for x < 0 it is -(u p + E c) / (c p), and x = -|x|.
-    u, E, S, F, c, p, q = _s4_parts(x, k)
-    slope = (u * E - 1 if x >= 0 else u * p + E * c) / (c * p * q * q)
+    # cancellation as u E < 1/2; for x = -u it is -(u p + E c) / (c p).
+    u, E, S, F, c, p, q, cp, cpq = _s4_parts(x, k)
+    slope = (u * E - 1 if x >= 0 else u + E * (1 + 2 * u)) / (cpq * q)
     far = unscaled(slope * u * S)  # x F is still a normal number where F is not
     near = slope * (u if x >= 0 else abs(x)) * F
     return far if S < 1 else near
 
 
 def _s4_parts(x, k):
+    # The product c p q is taken as c (1 + E) (1 + F): that rounds three times, not five.
     u = finite(abs(x))
     E = exp_neg(abs(x))
     S = scaled_exp_neg_product(abs(k), abs(x))
     F = unscaled(S)
-    return u, E, S, F, 1 + u, 1 + E, 1 + F
+    c = 1 + u
+    cp = c + c * E
+    return u, E, S, F, c, 1 + E, 1 + F, cp, cp + cp * F

@@ -92,9 +92,7 @@ def names(node: ast.AST) -> set[str]:
 
 def is_expensive(node: ast.expr) -> bool:
     return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in EXPENSIVE
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in EXPENSIVE
     )
 
 
@@ -262,7 +260,7 @@ def c_expression(node: ast.expr, kind: str, uniform: frozenset[str] = frozenset(
         return c_expression(child, kind, uniform)
 
     match node:
-        case ast.Constant(value=value):
+        case ast.Constant(value=int() | float() as value):
             return f"{float(value)!r}{C_TYPES[kind][1]}"
         case ast.Name(id=name):
             return name
@@ -342,7 +340,7 @@ def block_function(function: Function, kind: str, uniform: bool) -> str:
 
     form = "uniform" if uniform else "block"
     lines = [
-        f"static void s3s4_{function.name}_{form}_{kind}(",
+        f"static inline void s3s4_{function.name}_{form}_{kind}(",
         f"    ptrdiff_t n, const {ctype} *const *in, {ctype} *const *out) {{",
         *(
             f"    const {ctype} {name} = in[{i}][0];"
@@ -372,6 +370,10 @@ HEADER = """\
  * s3s4_<name>_block_<f32|f64>(n, in, out) computes n elements, n a multiple of 16, from arrays
  * in[0] = x, in[1] = first parameter, ... to arrays out[0], ...; out may be one of in.
  * s3s4_<name>_uniform_<f32|f64> takes parameters of one element each, at most S3S4_UNIFORM_MAX.
+ *
+ * C99 and C++17, no library but libm. Compilers vectorise the block functions with -O3
+ * -fno-math-errno -fno-trapping-math and flags for the processor. After Python.h, s3s4_import()
+ * gives an extension module the functions of the installed package instead (s3s4_api.h).
  */
 #ifndef S3S4_H
 #define S3S4_H
@@ -400,7 +402,8 @@ def header(functions: list[Function]) -> str:
         for kind in BLOCK_TYPES:
             forms = uniform_forms(function)
             parts += [block_function(function, kind, uniform) for uniform in forms]
-    return "\n\n".join([*parts, "#endif\n"])
+    parts += ['#ifdef Py_PYTHON_H\n#include "s3s4_api.h"\n#endif', "#endif\n"]
+    return "\n\n".join(parts)
 
 
 def uniform_forms(function: Function) -> list[bool]:

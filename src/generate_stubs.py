@@ -118,22 +118,29 @@ def overloads(signatures: Iterable[str]) -> list[str]:
 
 def package_stub(activations: Sequence[Activation], init: str) -> str:
     """`__init__.pyi`: what `__init__.py` imports, and every activation."""
-    exports = [
-        f"from {node.module} import {alias.name} as {alias.asname or alias.name}"
-        for node in ast.parse(init).body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    ]
+    imports = [node for node in ast.parse(init).body if isinstance(node, ast.ImportFrom)]
+    exports = [alias.asname or alias.name for node in imports for alias in node.names]
+    exports += [activation.name for activation in activations]
     classes = dict.fromkeys(tuple(activation.parameters) for activation in activations)
-    objects = [f"{a.name}: {class_name(tuple(a.parameters))}" for a in activations]
-    return HEADER + "\n".join([*exports, SHARED, *map(class_stub, classes), *objects, ""])
+    return HEADER + "\n".join(
+        [
+            *map(ast.unparse, imports),
+            SHARED,
+            *map(class_stub, classes),
+            *(f"{a.name}: {class_name(tuple(a.parameters))}" for a in activations),
+            "",
+            f"__all__ = {exports!r}",
+            "",
+        ]
+    )
 
 
 def ufuncs_stub(formulas: Formulas) -> str:
     """`ufuncs.pyi`: every public function of the table."""
+    names = [function.name for function in table(formulas) if function.public]
     lines = ['"""Generated from formulas.py."""', "", "import numpy as np", ""]
-    lines += [f"{function.name}: np.ufunc" for function in table(formulas) if function.public]
-    return "\n".join([*lines, ""])
+    lines += [f"{name}: np.ufunc" for name in names]
+    return "\n".join([*lines, "", f"__all__ = {names!r}", ""])
 
 
 def main(source: str, init: str, kind: str, output: str) -> None:

@@ -22,6 +22,7 @@ from the generated table.
 #   than exactly (reduce, accumulate, shifted views), elements go one by one, in order.
 
 cimport numpy as cnp
+from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange
 from libc.stdint cimport uint16_t
 from libc.math cimport fabs
@@ -46,6 +47,7 @@ cdef extern from *:
 
     #include "table.h"
     enum { S3S4_FUNCTIONS = sizeof s3s4_functions / sizeof *s3s4_functions };
+    #include "symbols.h"
 
     /* A contiguous memoryview that borrows its memory: the owner is None. */
     #define S3S4_VIEW(pointer, length)                                             \\
@@ -73,6 +75,19 @@ cdef extern from *:
     int FUNCTIONS "S3S4_FUNCTIONS"
     float UNIFORM_MAX_F32 "S3S4_UNIFORM_MAX_f32"
     double UNIFORM_MAX_F64 "S3S4_UNIFORM_MAX_f64"
+
+    ctypedef struct Symbol "s3s4_symbol":
+        const char *name
+        const char *signature
+        void (*function)()
+    ctypedef struct SymbolTable "s3s4_table":
+        int count
+        const Symbol *symbols
+    const SymbolTable symbol_table "s3s4_symbol_table"
+    const char *CAPSULE "S3S4_CAPSULE"
+    cnp.PyUFuncGenericFunction symbols_loop_f32 "s3s4_loop_f32"
+    cnp.PyUFuncGenericFunction symbols_loop_f64 "s3s4_loop_f64"
+
     const char *COMPILER "__VERSION__"
     const char *FLAGS "S3S4_STRING(S3S4_FLAGS)"
 
@@ -85,8 +100,10 @@ cdef extern from *:
         char *to, Py_ssize_t to_stride, const char *source, Py_ssize_t stride, Py_ssize_t n,
         Py_ssize_t size) noexcept nogil
     void swap_bytes "s3s4_swap_bytes"(char *at, Py_ssize_t n, Py_ssize_t size) noexcept nogil
-    void float_from_half "s3s4_float_from_half"(float *, const uint16_t *, Py_ssize_t) noexcept nogil
-    void half_from_float "s3s4_half_from_float"(uint16_t *, const float *, Py_ssize_t) noexcept nogil
+    void float_from_half "s3s4_float_from_half"(
+        float *, const uint16_t *, Py_ssize_t) noexcept nogil
+    void half_from_float "s3s4_half_from_float"(
+        uint16_t *, const float *, Py_ssize_t) noexcept nogil
 
     ctypedef int FPState "s3s4_fp_state"
     FPState fp_save "s3s4_fp_save"() noexcept nogil
@@ -223,7 +240,7 @@ cdef struct Operand:
     char *tile                         # of sums, sets of slots: totals, then rests
     Py_ssize_t slots                   # of a set
     Py_ssize_t set_size                # doubles from a group's set to the next; 0: all share one
-    Py_ssize_t[MAX_DIMENSIONS] strides # bytes; of sums, elements
+    Py_ssize_t[MAX_DIMENSIONS] strides  # bytes; of sums, elements
 
 cdef struct Walk:
     const Function *function
@@ -972,6 +989,26 @@ cdef create_ufuncs():
     return created
 
 
+# --- C functions for other people's code --------------------------------------------------------
+
+cdef create_symbols():
+    """The capsule of the whole table, and for each C function its address and capsule, by name.
+
+    A function's capsule is named after its signature, as Cython and SciPy look for it.
+    """
+    cdef const Symbol *symbol
+    cdef int i
+    global symbols_loop_f32, symbols_loop_f64
+    symbols_loop_f32, symbols_loop_f64 = loops[1], loops[2]
+    created = {}
+    for i in range(symbol_table.count):
+        symbol = &symbol_table.symbols[i]
+        created[symbol.name.decode()] = (
+            <size_t> symbol.function, symbol.signature.decode(),
+            PyCapsule_New(<void *> symbol.function, symbol.signature, NULL))
+    return PyCapsule_New(<void *> &symbol_table, CAPSULE, NULL), created
+
+
 # --- Threads and build --------------------------------------------------------------------------
 
 def set_process_threads(int n):
@@ -1007,6 +1044,7 @@ cnp.import_array()
 cnp.import_ufunc()
 runtime_start()
 ufuncs = create_ufuncs()
+c_api, symbols = create_symbols()
 openmp_version = openmp_version_()
 compiler = COMPILER.decode()
 flags = FLAGS.decode()

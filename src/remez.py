@@ -44,8 +44,7 @@ def error(a: Approximation, coefficients: list[mp.mpf], t: mp.mpf) -> mp.mpf:
 def solve(a: Approximation, powers: range, points: list[mp.mpf]) -> list[mp.mpf]:
     """The coefficients whose error alternates, with equal size, over the points."""
     rows = [
-        [t**power / a.function(t) for power in powers] + [(-1) ** i]
-        for i, t in enumerate(points)
+        [t**power / a.function(t) for power in powers] + [(-1) ** i] for i, t in enumerate(points)
     ]
     right = [
         1 - sum(c * t**power for power, c in enumerate(a.fixed)) / a.function(t) for t in points

@@ -10,9 +10,7 @@ import numpy as np
 import s3s4
 
 ACTIVATIONS = list(s3s4.activations.values())
-UFUNCS = {
-    name: ufunc for name, ufunc in vars(s3s4.ufuncs).items() if isinstance(ufunc, np.ufunc)
-}
+UFUNCS = {name: ufunc for name, ufunc in vars(s3s4.ufuncs).items() if isinstance(ufunc, np.ufunc)}
 DTYPES = ("float16", "float32", "float64", "longdouble")
 
 # Large enough for threads whatever the threshold is, and no multiple of any vector or block.

@@ -1,10 +1,10 @@
 """Every ufunc, dtype and variant is as accurate as documented."""
 
-import accuracy
 import numpy as np
-import oracle
 import pytest
 
+import accuracy
+import oracle
 from s3s4 import _cpu
 
 DENSE = 100

@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 import pytest
-from support import ACTIVATIONS, LARGE, outputs
 
 import s3s4
+from support import ACTIVATIONS, LARGE, outputs
 
 every_activation = pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
 with_parameters = pytest.mark.parametrize(

@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
-from support import python
 
 import s3s4
 from s3s4 import _cpu
+from support import python
 
 PACKAGE = Path(s3s4.__file__).parent
 MODULES = {path.stem: ast.parse(path.read_text("utf-8")) for path in PACKAGE.glob("*.py")}
@@ -22,9 +22,9 @@ KNOWN_TO = {
     "click": {"__main__"},
     "rich": {"__main__"},
     "tqdm": {"__main__"},
-    "matplotlib": {"__main__"},
-    "sklearn": {"__main__"},
-    "_isa": {"_cpu"},
+    "matplotlib": {"__main__", "_demo", "_figures"},
+    "_demo": {"__main__"},
+    "_figures": {"__main__", "_demo"},
     "_gpu": {"_dispatch"},
     "_calibration": {"_dispatch"},
     "__main__": set(),

@@ -1,10 +1,10 @@
 """The oracle covers the package, and agrees with itself and with hand-worked values."""
 
-import accuracy
 import numpy as np
-import oracle
 import pytest
 
+import accuracy
+import oracle
 import s3s4
 from s3s4 import _cpu
 
@@ -60,7 +60,9 @@ def test_size_is_the_sum_of_the_absolute_terms(name, wrt, point, size):
 def test_spacing_is_numpys():
     for dtype in accuracy.DTYPES:
         x = np.abs(accuracy.exponents(dtype, 500))
-        np.testing.assert_array_equal(accuracy.spacing(x.astype(np.longdouble), dtype), np.spacing(x))
+        np.testing.assert_array_equal(
+            accuracy.spacing(x.astype(np.longdouble), dtype), np.spacing(x)
+        )
 
 
 def test_deviation_sees_a_wrong_infinity_and_a_missing_nan():

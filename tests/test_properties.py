@@ -1,15 +1,15 @@
 """Whatever the shapes, strides, dtypes and byte orders: the values are those of the definition."""
 
-import accuracy
 import numpy as np
-import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from support import ACTIVATIONS, UFUNCS, assert_same_bits, outputs, summed
 
+import accuracy
+import oracle
 import s3s4
+from support import ACTIVATIONS, UFUNCS, assert_same_bits, outputs, summed
 
 settings.register_profile("s3s4", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("s3s4")

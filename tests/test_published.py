@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from support import assert_same_bits
 
 import s3s4
+from support import assert_same_bits
 
 X = np.linspace(-8, 8, 1001).reshape(7, 143)
 

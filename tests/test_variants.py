@@ -7,10 +7,10 @@ import subprocess
 from functools import cache
 
 import pytest
-from support import python
 
 import s3s4
 from s3s4 import _cpu
+from support import python
 
 SHOW = "import s3s4; print(s3s4.build_config()['variant'])"
 # More than this processor may be able to run.
@@ -96,7 +96,9 @@ def test_show_config_prints_every_entry(capsys):
 @disassembles
 @pytest.mark.parametrize("variant", [v for v in _cpu.VARIANTS if v not in X86[:2]])
 def test_plain_code_has_no_wide_register(variant):
-    wide = {name for name, code in functions(variant).items() if re.search(r"%[yz]mm|%k[0-7]", code)}
+    wide = {
+        name for name, code in functions(variant).items() if re.search(r"%[yz]mm|%k[0-7]", code)
+    }
     assert not wide
 
 

@@ -13,7 +13,7 @@ from numba import prange
 
 import threads
 from definitions import Array
-from job import K, Job
+from job import Job, K
 
 
 def s3(x: Array, one: Any, out: Array) -> Array:

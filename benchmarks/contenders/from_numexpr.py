@@ -9,7 +9,7 @@ import numexpr
 import numpy as np
 
 import threads
-from job import K, Job
+from job import Job, K
 
 SIGMOID = "1 / (1 + exp(-x))"
 WEIGHT = "1 / (1 + exp(-k * x))"

@@ -9,7 +9,7 @@ import torch
 import threads
 from contenders.expressions import bind
 from definitions import Definitions
-from job import K, Job
+from job import Job, K
 
 TYPICAL_SIZE = 10**7
 

@@ -1,0 +1,1 @@
+../cython-setuptools/layer.pyx

@@ -1,0 +1,194 @@
+"""The examples of other people's code, built against the installed package and run."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cffi
+import numpy as np
+import pytest
+from scipy import LowLevelCallable, integrate, ndimage
+
+import s3s4
+from support import python
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Werror")
+PAIRS = [("cc", "c++"), pytest.param(("clang", "clang++"), marks=pytest.mark.slow)]
+
+pytestmark = pytest.mark.skipif(not EXAMPLES.exists(), reason="the examples are not here")
+
+
+def shell(*command, cwd):
+    """Run a command of this environment and return what it prints."""
+    folder = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": os.pathsep.join([folder, os.environ["PATH"]])}
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def cflags():
+    """Return what `python -m s3s4 --cflags` prints."""
+    return shell(sys.executable, "-m", "s3s4", "--cflags", cwd="/").split()
+
+
+def compiler(name):
+    """Return a compiler's path, or skip the test."""
+    return shutil.which(name) or pytest.skip(f"{name} is not on this machine")
+
+
+def in_python(folder, code):
+    """Run code in a fresh interpreter that can import what was built in a folder."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(folder)!r})\nimport layer, numpy as np, s3s4\n{code}"
+    )
+    return python(code, check=True).stdout
+
+
+@pytest.mark.parametrize("compilers", PAIRS)
+@pytest.mark.parametrize(("language", "standard"), [("c", "c99"), ("c++", "c++17")])
+@pytest.mark.parametrize("processor", ["x86-64", "x86-64-v3"])
+def test_c_program(compilers, language, standard, processor, tmp_path):
+    if os.uname().machine != "x86_64":
+        pytest.skip("flags for x86-64")
+    program = [compiler(compilers[language == "c++"]), "-x", language, f"-std={standard}", "-O2"]
+    program += [*STRICT, f"-march={processor}", *cflags(), str(EXAMPLES / "c" / "neuron.c"), "-lm"]
+    shell(*program, "-o", "neuron", cwd=tmp_path)
+    rows = np.array([line.split() for line in shell("./neuron", cwd=tmp_path).splitlines()], float)
+    x = np.arange(-8.0, 8.0, 2.0)
+    np.testing.assert_array_equal(rows[:, 0], x)
+    np.testing.assert_allclose(rows[:, 1], s3s4.s4(x), rtol=1e-6)
+    np.testing.assert_allclose(rows[:, 2], s3s4.s4(x, derivative=True), rtol=1e-6)
+    np.testing.assert_allclose(rows[:, 3], s3s4.s4(x), rtol=1e-14)
+
+
+@pytest.mark.parametrize("compilers", PAIRS)
+def test_cpp_extension(compilers, tmp_path):
+    pybind11 = pytest.importorskip("pybind11")
+    include = ["-isystem", pybind11.get_include(), "-isystem", np.get_include()]
+    include += [
+        "-isystem",
+        shell(
+            sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('include'))", cwd="/"
+        ).strip(),
+    ]
+    command = [compiler(compilers[1]), "-shared", "-fPIC", "-std=c++17", *STRICT, *include]
+    shell(*command, *cflags(), str(EXAMPLES / "cpp" / "layer.cpp"), "-o", "layer.so", cwd=tmp_path)
+    in_python(
+        tmp_path,
+        "x = np.linspace(-3, 3, 1_000_003, dtype='f')\n"
+        "wanted = s3s4.s4(x + np.float32(0.5), 2)\n"
+        "np.testing.assert_array_equal(layer.layer(x, 0.5, 2), wanted)",
+    )
+
+
+@pytest.fixture(
+    scope="module",
+    params=["cython-setuptools", pytest.param("cython-meson", marks=pytest.mark.slow)],
+)
+def layer(request, tmp_path_factory):
+    """Build a Cython project against the installed package; give the folder it is installed in."""
+    project = tmp_path_factory.mktemp(request.param) / "project"
+    shutil.copytree(EXAMPLES / request.param, project)
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+    command += ["--no-build-isolation", "--no-deps", "--no-index", "--target", "../built", "."]
+    shell(*command, cwd=project)
+    return project.parent / "built"
+
+
+def test_cython(layer):
+    in_python(
+        layer,
+        "x = np.linspace(-3, 3, 1_000_003, dtype='f'); out = np.empty_like(x)\n"
+        "layer.apply(x, 5, out); np.testing.assert_array_equal(out, s3s4.s4(x))\n"
+        "layer.apply(x, 5, out[:3]); layer.apply(x[:0], 5, out)\n"
+        "table = np.random.default_rng(0).normal(size=(100, 7)); out = np.empty(200)[::2]\n"
+        "layer.column(table, 3, 2, out)\n"
+        "np.testing.assert_array_equal(out, s3s4.s4(table[:, 3], 2))\n"
+        "out = np.empty(100); layer.neurons(table, table[0], 2, out)\n"
+        "np.testing.assert_allclose(out, s3s4.s4(table @ table[0], 2), rtol=1e-12)",
+    )
+
+
+def test_generic_filter(layer, monkeypatch):
+    monkeypatch.syspath_prepend(layer)
+    monkeypatch.delitem(sys.modules, "layer", raising=False)
+    import layer as module
+
+    k = ctypes.c_double(3)
+    callback = LowLevelCallable.from_cython(
+        module,
+        "mean_s4",
+        ctypes.cast(ctypes.pointer(k), ctypes.c_void_p),
+        "int (double *, npy_intp, double *, void *)",
+    )
+    image = np.random.default_rng(0).normal(size=(20, 30))
+    wanted = s3s4.s4(ndimage.uniform_filter(image, 3), 3)
+    actual = ndimage.generic_filter(image, callback, 3)
+    np.testing.assert_allclose(actual, wanted, rtol=1e-12, atol=1e-15)
+
+
+def test_another_abi_is_refused(layer):
+    done = python(
+        f"import sys; sys.path.insert(0, {str(layer)!r})\n"
+        "import s3s4; s3s4.__pyx_capi__['s4_array_f32'] = s3s4.__pyx_capi__['s3_array_f32']\n"
+        "import layer",
+        check=False,
+    )
+    assert "s4_array_f32" in done.stderr
+    assert "signature" in done.stderr
+
+
+def test_quad_over_the_exported_symbols():
+    s3 = LowLevelCallable(s3s4.c_functions["s3_f64"].capsule)
+    wanted = np.log(2) - np.log1p(np.exp(-5))  # of the sigmoid, from -5 to 0
+    assert integrate.quad(s3, -5, 0)[0] == pytest.approx(wanted, rel=1e-12)
+    slope = LowLevelCallable(s3s4.c_functions["s4_dx_packed_f64"].capsule)
+    wanted = s3s4.s4(5.0, 2.0) - s3s4.s4(-5.0, 2.0)
+    assert integrate.quad(slope, -5, 5, args=(2.0,))[0] == pytest.approx(wanted, rel=1e-9)
+
+
+def test_cflags_need_no_click():
+    done = python(
+        "import sys, runpy; sys.modules['click'] = None; sys.argv = ['s3s4', '--cflags']\n"
+        "runpy.run_module('s3s4', run_name='__main__')"
+    )
+    assert done.stdout.split() == cflags() == [f"-I{s3s4.get_include()}"]
+    assert (Path(s3s4.get_include()) / "s3s4.h").is_file()
+
+
+def test_every_function_is_there():
+    for name in s3s4.ufuncs.__all__:
+        ufunc = getattr(s3s4.ufuncs, name)
+        for kind in ("f32", "f64"):
+            assert f"{name}_{kind}" in s3s4.c_functions
+            assert f"{name}_array_{kind}" in s3s4.c_functions
+        assert (f"{name}_packed_f64" in s3s4.c_functions) == (ufunc.nout == 1)
+
+
+def test_ctypes():
+    function = s3s4.c_functions["s4_f32"]
+    assert function.signature == "float (float, float)"
+    call = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_float, ctypes.c_float)(function.address)
+    assert call(0.5, 2) == pytest.approx(s3s4.s4(np.float32(0.5), 2), rel=1e-6)
+
+
+@pytest.mark.parametrize("n", [0, 5, 1_000_003])
+def test_cffi_array(n):
+    ffi = cffi.FFI()
+    function = s3s4.c_functions["s4_value_dx_array_f64"]
+    pointer = ffi.cast(function.signature.replace("(", "(*)(", 1), function.address)
+    x = np.random.default_rng(0).normal(size=2 * n)[::2]
+    k = np.array([2.0])
+    value, slope = np.empty(n), np.empty(n)
+    arrays = [(ffi.cast("double *", a.ctypes.data), a.strides[0]) for a in (x, k, value, slope)]
+    arrays[1] = (arrays[1][0], 0)
+    pointer(n, *[part for pair in arrays for part in pair])
+    for actual, wanted in zip((value, slope), s3s4.s4.value_and_derivative(x, 2), strict=True):
+        np.testing.assert_array_equal(actual, wanted)
