@@ -287,7 +287,7 @@ def _decide(samples: Sequence[Sample]) -> int | None:
     before, after = samples[best - 1], samples[best]
     low, high = -gains[best - 1], gains[best]
     share = min(max(low / (low + high), 0.0), 1.0) if low + high > 0 else 1.0
-    return round(before.size * (after.size / before.size) ** share)
+    return round(before.size * math.exp(share * math.log(after.size / before.size)))
 
 
 def _beyond(samples: Sequence[Sample]) -> int | None:
