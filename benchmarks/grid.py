@@ -140,7 +140,7 @@ def measure(
                 calls = 1 if n >= 10**8 else CALLS
                 expected = calls * n * an_element.get((quantity, dtype), 0.0)
                 if time.monotonic() + expected > end:
-                    yield f"{quantity}, {dtype}, {n}: would take {expected:.0f} s, no time left"
+                    yield f"{quantity}, {dtype}, {n}: no time left"
                     continue
                 job = base.of(quantity)
                 prepared = prepare(job, names)

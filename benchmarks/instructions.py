@@ -120,18 +120,21 @@ def nested(body: str, item_size: int) -> list[Loop]:
     """Find the loops in one function's listing: over blocks, and in them over elements."""
     lines = re.findall(r"^\s*(\w+):\s+(.*?)\s*(?:#.*)?$", body, re.MULTILINE)
     position = {address: i for i, (address, _) in enumerate(lines)}
-    spans = []
+    # A loop may be left for its next turn in many places: the last one closes it.
+    ends: dict[int, int] = {}
     for i, (_, text) in enumerate(lines):
         jump = re.match(r"j\w+\s+(\w+)", text)
         if jump and position.get(jump[1], i + 1) <= i:
-            spans.append(range(position[jump[1]], i + 1))
+            ends[position[jump[1]]] = i + 1
+    spans = [range(start, end) for start, end in ends.items()]
     found = []
     for span in spans:
         inside = [s for s in spans if s != span and s[0] in span and s[-1] in span]
         around = [s for s in spans if s != span and span[0] in s and span[-1] in s]
         texts = tuple(lines[i][1] for i in span if not any(i in s for s in inside))
-        elements = advance(texts, item_size) if around else BLOCK
-        found.append(Loop(texts, elements, bool(around) and not inside))
+        is_innermost = bool(around) and not inside
+        elements = advance(texts, item_size) if is_innermost else BLOCK
+        found.append(Loop(texts, elements, is_innermost))
     return found
 
 

@@ -340,7 +340,8 @@ def block_function(function: Function, kind: str, uniform: bool) -> str:
 
     form = "uniform" if uniform else "block"
     lines = [
-        f"static inline void s3s4_{function.name}_{form}_{kind}(",
+        "S3S4_UNUSED",
+        f"static void s3s4_{function.name}_{form}_{kind}(",
         f"    ptrdiff_t n, const {ctype} *const *in, {ctype} *const *out) {{",
         *(
             f"    const {ctype} {name} = in[{i}][0];"
@@ -384,6 +385,13 @@ HEADER = """\
 
 #define S3S4_BLOCK 256
 #define S3S4_BLOCK_LENGTH(left) (((left) < S3S4_BLOCK ? (left) : S3S4_BLOCK) & ~(ptrdiff_t)15)
+
+/* Not inline, which changes what gcc makes of the loops. */
+#if defined(__GNUC__)
+#define S3S4_UNUSED __attribute__((unused))
+#else
+#define S3S4_UNUSED
+#endif
 
 #if defined(__clang__)
 #define S3S4_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")

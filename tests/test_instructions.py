@@ -16,6 +16,8 @@ import pytest
 
 import s3s4
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 EXPECTED = json.loads((Path(__file__).parent / "instructions.json").read_text())
 
@@ -66,11 +68,11 @@ def test_every_kernel_has_an_expected_count(variant: str) -> None:
 
 @pytest.mark.parametrize("variant", instructions.EXECUTED)
 def test_reading_agrees_with_counting(variant: str) -> None:
-    """What is read from the machine code is what is executed, but for a half that is not run."""
+    """What is read is what is executed, but for loops split by the sign of k: one half is run."""
     executed = counts(variant)
     read = instructions.read(variant)
     for kernel, count in executed.items():
-        assert 0.7 * read[kernel] <= count <= 1.01 * read[kernel], kernel
+        assert 0.5 * read[kernel] <= count <= 1.01 * read[kernel], kernel
 
 
 @pytest.mark.parametrize("variant", EXPECTED)
