@@ -39,6 +39,13 @@ BUDGET = 2.0
 SIZES = [FLOOR << step for step in range(0, 8, 2)]
 NO_NUMBA = "numba-cuda is not installed (pip install 's3s4[gpu]')"
 
+
+class GPUUnavailable(RuntimeError):
+    """The GPU was asked for and cannot be had; says why, and what to install."""
+
+    __module__ = "s3s4"
+
+
 _chosen: ContextVar[str | None] = ContextVar("device", default=None)
 _pid = os.getpid()
 
@@ -135,14 +142,14 @@ def gpu() -> ModuleType:
         If there is none, with the reason and what to install.
     """
     if os.getpid() != _pid:
-        raise RuntimeError("CUDA cannot be used after a fork: start the process anew (spawn)")
+        raise GPUUnavailable("CUDA cannot be used after a fork: start the process anew (spawn)")
     if not _state.known:
         with _state.lock:
             if not _state.known:
                 _find()
                 _state.known = True
     if _state.gpu is None:
-        raise RuntimeError(f"device='gpu' is not available: {_state.reason}")
+        raise GPUUnavailable(f"device='gpu' is not available: {_state.reason}")
     return _state.gpu
 
 
@@ -399,10 +406,12 @@ def calibrate(
 
     Raises
     ------
-    RuntimeError
+    GPUUnavailable
         If there is no GPU.
     """
     backend = gpu()
+    if backend.SIMULATED:
+        raise GPUUnavailable("the simulator's times say nothing of a GPU")
     found = {}
     with _state.lock:
         for kind in ("value", "value_dx"):

@@ -15,6 +15,7 @@ The only importer of numba.
 import math
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -801,3 +802,45 @@ def backward(
         given = [cuda.to_device(np.ascontiguousarray(p)) if p.ndim else p[()] for p in parameters]
         gradients = backward_on_device(name, gradient, there, given)
         return tuple(np.asarray(g.copy_to_host()) for g in gradients)
+
+
+# --- How fast it is ---
+
+
+def bandwidth(
+    function: str, dtype: Any, size: int, parameters: Sequence[Any]
+) -> tuple[float, float]:
+    """Bytes a second that a function of one output moves on the device, and that a copy moves.
+
+    Parameters
+    ----------
+    function : str
+        Its name in the table.
+    dtype : type
+    size : int
+        Elements.
+    parameters : sequence of float
+
+    Returns
+    -------
+    of_function, of_copy : float
+    """
+    x = cuda.to_device(np.linspace(-10, 10, size).astype(dtype))
+    out = cuda.device_array(size, dtype)
+    moved = 2 * x.size * x.dtype.itemsize
+    computing = _seconds(lambda: evaluate_on_device(function, x, parameters, [out]))
+    return moved / computing, moved / _seconds(lambda: out.copy_to_device(x))
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    """The least time of a call, of several draws of several calls each."""
+    call()
+    calls, least = 10, math.inf
+    for _ in range(5):
+        cuda.synchronize()
+        start = time.perf_counter()
+        for _ in range(calls):
+            call()
+        cuda.synchronize()
+        least = min(least, (time.perf_counter() - start) / calls)
+    return least

@@ -10,6 +10,7 @@ import pytest
 
 import s3s4
 from s3s4 import _calibration, _cpu, _dispatch
+from s3s4.__main__ import main
 from support import assert_same_bits, python
 
 X = np.linspace(-5, 5, _dispatch.FLOOR)
@@ -236,6 +237,33 @@ def test_what_was_measured_is_kept(backend, monkeypatch):
     _dispatch._state.cutovers.clear()
     monkeypatch.setattr(_cpu, "variant", "another")
     assert "from 7 " in str(s3s4.calibrate())
+
+
+def test_the_command_that_measures(backend, monkeypatch, tmp_path, capsys):
+    samples = tuple(_calibration.Sample(n, n * 1e-9, 1e-4 + n * 1e-10) for n in _dispatch.SIZES)
+    lines = _calibration.Line(0.0, 1e-9), _calibration.Line(1e-4, 1e-10)
+    found = _calibration.Comparison(("CPU", "GPU"), samples, lines, 111_111, "made up")
+
+    def measure(gpu, kind, dtype, progress):
+        progress(samples[0])
+        return found
+
+    monkeypatch.setattr(_dispatch, "_measure", measure)
+    picture = tmp_path / "cutover.png"
+    assert main(["calibrate", "--plot", str(picture)]) == 0
+    output, error = capsys.readouterr()
+    assert output.count("GPU from 111,111 elements on") == 6
+    assert len(error.splitlines()) == 6
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("command", ["doctor", "calibrate"])
+def test_commands_without_a_gpu(command, backend, capsys):
+    _dispatch._state.gpu, _dispatch._state.reason = None, "no driver"
+    assert main([command]) == 2
+    output, error = capsys.readouterr()
+    assert output == ""
+    assert error == "s3s4: device='gpu' is not available: no driver\n"
 
 
 def test_a_real_measurement_ends_in_time(backend, monkeypatch):
