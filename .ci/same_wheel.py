@@ -3,9 +3,9 @@
 Usage: python same_wheel.py SDIST WHEEL
 """
 
+import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 from zipfile import ZipFile
@@ -13,8 +13,7 @@ from zipfile import ZipFile
 
 def build(sdist: str, folder: Path) -> Path:
     """The wheel that pip builds from the unpacked sdist, in an isolated environment."""
-    with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
+    shutil.unpack_archive(sdist, folder)
     (source,) = folder.iterdir()
     wheels = folder / "wheels"
     pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", str(wheels)]

@@ -140,7 +140,7 @@ class Formulas:
                 value = statement.value
                 body.outputs = list(value.elts) if isinstance(value, ast.Tuple) else [value]
                 for output in body.outputs:
-                    check(output)
+                    check(output, body)
             elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
                 self._assign(body, statement.targets[0], statement.value)
             else:
@@ -165,7 +165,7 @@ class Formulas:
         for one, expression in zip(targets, values, strict=True):
             if not isinstance(one, ast.Name):
                 raise Refused(one, f"cannot assign to {type(one).__name__}")
-            check(expression)
+            check(expression, body)
             add(body, one.id, expression)
 
 
@@ -179,8 +179,9 @@ def add(body: Body, name: str, expression: ast.expr) -> None:
     body.assignments[name] = expression
 
 
-def check(node: ast.expr) -> None:
-    """Refuse what has no translation, and exponentials that hide inside an expression."""
+def check(node: ast.expr, body: Body) -> None:
+    """Refuse unknown names, what has no translation, and exponentials inside an expression."""
+    unknown = names(node) - body.assignments.keys() - set(body.inputs)
     for child in ast.walk(node):
         if isinstance(child, ast.Call):
             if not isinstance(child.func, ast.Name) or child.func.id not in CHEAP | EXPENSIVE:
@@ -195,8 +196,11 @@ def check(node: ast.expr) -> None:
         elif isinstance(child, ast.Compare):
             if len(child.ops) != 1:
                 raise Refused(child, "one comparison at a time")
+        elif isinstance(child, ast.Name) and child.id in unknown:
+            raise Refused(child, f"{child.id} is not assigned before it is used")
         elif not isinstance(child, UNDERSTOOD):
-            raise Refused(child, f"cannot translate {type(child).__name__}")
+            place = child if hasattr(child, "lineno") else node
+            raise Refused(place, f"cannot translate {type(child).__name__}")
 
 
 def documentation(node: ast.FunctionDef) -> str:
