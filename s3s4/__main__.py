@@ -148,7 +148,8 @@ def apply(
         options[key] = value
     activation = s3s4.activations[name]
     function = partial(activation.derivative if derivative else activation, **options)
-    with failures_of(target, source), reading(source) as file:
+    # Files are slower than any device: nobody needs to hear that there is no GPU.
+    with failures_of(target, source), s3s4.device("cpu"), reading(source) as file:
         data = recognise(file, source, target)
         with (
             writing(target) as sink,

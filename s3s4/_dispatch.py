@@ -203,13 +203,13 @@ def _missing_driver() -> str | None:
     return None
 
 
-def fell_back(error: Exception) -> None:
-    """Say once that the CPU does what the GPU could not."""
+def fell_back(error: Exception, depth: int) -> None:
+    """Say once that the CPU does what the GPU could not; `depth` calls below the user's."""
     with _state.lock:
         if _state.warned:
             return
         _state.warned = True
-    warnings.warn(f"s3s4 uses the CPU: {error}", RuntimeWarning, stacklevel=5)
+    warnings.warn(f"s3s4 uses the CPU: {error}", RuntimeWarning, stacklevel=1 + depth)
 
 
 def choose(
@@ -254,7 +254,7 @@ def choose(
     except RuntimeError as error:
         # Without numba-cuda nobody expects a GPU.
         if _state.reason != NO_NUMBA:
-            fell_back(error)
+            fell_back(error, 5)
         return None
     if threshold is None:
         threshold = _cutover(backend, function, x.dtype)
@@ -320,7 +320,7 @@ def evaluate(
         return None  # the CPU explains it, or can do it
     except Exception as error:
         _state.gpu, _state.reason = None, f"it failed before: {error}"
-        fell_back(error)
+        fell_back(error, 4)
         return None
 
 
