@@ -13,6 +13,7 @@
 #   make sdist        build/sdist/*.tar.gz, and a check that it builds the same wheel without git
 #   make audit        build/repaired/*.whl, for any Linux of its tag
 #   make smoke        that wheel in a fresh environment of every Python found
+#   make gpu-check    what NVIDIA's compilers make of the GPU kernels, without a GPU
 #   make portability  builds with clang, and with a compiler that can do the least
 #   make clean
 #
@@ -28,7 +29,8 @@ MYPY := $(CURDIR)/.venv-lint/bin/mypy --config-file $(CURDIR)/pyproject.toml --c
 SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
     src/*.py src/*.pyx src/*.h src/meson.build s3s4/*.py s3s4/*.pyi s3s4/py.typed s3s4/meson.build)
 
-.PHONY: demo test slow fuzz sanitize arm64 dev lint bench wheel sdist audit smoke portability clean
+.PHONY: demo test slow fuzz sanitize arm64 dev lint bench wheel sdist audit smoke gpu-check \
+    portability clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -85,6 +87,9 @@ smoke: audit
 	.ci/pythons | while read -r python; do \
 	    .ci/smoke "$$python" build/repaired/*.whl || exit; \
 	done
+
+gpu-check: .venv-gpu-check/installed
+	PYTHONSAFEPATH=1 .venv-gpu-check/bin/python tests/gpu_check.py $(ARGS)
 
 portability: .venv-build/requirements
 	.ci/other-compiler clang

@@ -5,6 +5,7 @@ from s3s4._activation import Activation, activations, get
 from s3s4._config import build_config, show_config
 from s3s4._cpu import get_num_threads, set_num_threads, threads
 from s3s4._cpu import version as __version__
+from s3s4._dispatch import Calibration, GPUUnavailable, calibrate, device
 from s3s4._embedding import _C_API as _C_API
 from s3s4._embedding import __pyx_capi__ as __pyx_capi__
 from s3s4._embedding import c_functions, get_include
@@ -14,12 +15,16 @@ globals().update(activations)
 
 __all__ = [
     "Activation",
+    "Calibration",
+    "GPUUnavailable",
     "S3Activation",
     "S4Activation",
     "__version__",
     "activations",
     "build_config",
     "c_functions",
+    "calibrate",
+    "device",
     "get",
     "get_include",
     "get_num_threads",

@@ -70,6 +70,7 @@ def commands() -> None:
     \b
     s3s4 apply s4 in.npy out.npy       S4 of every number in a file
     s3s4 demo                          the functions at work on real data
+    s3s4 doctor                        is there a GPU, is it right, how fast
     """
 
 
@@ -147,7 +148,8 @@ def apply(
         options[key] = value
     activation = s3s4.activations[name]
     function = partial(activation.derivative if derivative else activation, **options)
-    with failures_of(target, source), reading(source) as file:
+    # Files are slower than any device: nobody needs to hear that there is no GPU.
+    with failures_of(target, source), s3s4.device("cpu"), reading(source) as file:
         data = recognise(file, source, target)
         with (
             writing(target) as sink,
@@ -167,6 +169,52 @@ def info() -> None:
     s3s4.show_config()
     # Here and not when Python ends, where a full disk or a closed pipe would be a traceback.
     print(end="", flush=True)
+
+
+@commands.command()
+def doctor() -> None:
+    """Check the GPU: that it is found, that it is right, and how fast it is.
+
+    Every function is computed on the GPU and on the CPU and compared; exit code
+    1 if they differ. Then S3 and S4 are timed on arrays that stay on the device,
+    beside a copy of the same arrays: no function can be faster than that.
+    """
+    from s3s4 import _doctor
+
+    click.echo(f"gpu      {_doctor.probe()}")
+    click.echo()
+    click.echo("function         dtype      difference, in eps")
+    right = True
+    for check in _doctor.compare():
+        right = right and check.right
+        mark = "" if check.right else "  WRONG"
+        click.echo(f"{check.function:16} {check.dtype:10} {check.difference:8.2f}{mark}")
+    click.echo()
+    click.echo("function         dtype        GB/s    copy  share")
+    for speed in _doctor.speeds():
+        click.echo(
+            f"{speed.function:16} {speed.dtype:10} {speed.achieved / 1e9:6.4g} "
+            f"{speed.copy / 1e9:7.4g} {speed.achieved / speed.copy:6.0%}"
+        )
+    if not right:
+        raise click.ClickException("the GPU's results differ from the CPU's")
+
+
+@commands.command()
+@click.option("--force", is_flag=True, help="Measure again what is known.")
+@click.option("--plot", "picture", metavar="FILE", help="Draw both curves and where they cross.")
+def calibrate(force: bool, picture: str | None) -> None:
+    """Measure from which size on the GPU is faster than the CPU, if ever."""
+
+    def progress(kind: str, dtype: str, sample: object) -> None:
+        click.echo(f"{kind:9} {dtype:8} {sample}", err=True)
+
+    found = s3s4.calibrate(force, progress)
+    click.echo(str(found))
+    if picture is not None:
+        from s3s4 import _figures
+
+        save(_figures.cutovers(found), picture)
 
 
 @commands.command()
@@ -271,7 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         click.echo(f"s3s4: matplotlib {INSTALL}", err=True)
         return 2
-    except OSError as error:
+    except (OSError, s3s4.GPUUnavailable) as error:
         click.echo(f"s3s4: {error}", err=True)
         return 2
     except click.Abort:

@@ -8,6 +8,7 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -142,13 +143,19 @@ class Activation:
             every number of threads. An activation without parameters returns grad_x alone.
         """
         values = self._bind(parameters, named)
-        _dispatch.choose(named.pop("device", None))
+        device = named.pop("device", None)
         if named:
             raise TypeError(f"backward got an unexpected argument {next(iter(named))!r}")
-        gradients = self._gradients(grad_output, x, values)
+        if _dispatch.is_device_array(x):
+            gradients = _dispatch.gpu().backward_on_device(self.name, grad_output, x, values)
+        else:
+            backend = _dispatch.gpu() if _dispatch.wanted(device) == "gpu" else _cpu
+            gradients = self._gradients(grad_output, x, values, backend)
         return gradients if len(gradients) > 1 else gradients[0]
 
-    def _gradients(self, grad_output: Any, x: Any, parameters: list[Any]) -> tuple[Any, ...]:
+    def _gradients(
+        self, grad_output: Any, x: Any, parameters: list[Any], backend: ModuleType
+    ) -> tuple[Any, ...]:
         named = zip(self.parameters, parameters, strict=True)
         arguments = {"grad_output": grad_output, "x": x, **dict(named)}
         arrays = {name: _real(name, value) for name, value in arguments.items()}
@@ -165,7 +172,7 @@ class Activation:
             dtype = np.result_type(dtype, kinds[0])
         if dtype.type in _cpu.FLOATS:
             cast = [a if a.dtype.type is dtype.type else a.astype(dtype) for a in arrays.values()]
-            gradients = _cpu.backward(self.name, cast[0], cast[1], cast[2:])
+            gradients = backend.backward(self.name, cast[0], cast[1], cast[2:])
         else:
             gradients = tuple(
                 _summed(
@@ -195,10 +202,18 @@ class Activation:
 
     def _run(self, function: str, x: Any, parameters: tuple[Any, ...], options: Any) -> Any:
         values = self._bind(parameters, options)
-        _dispatch.choose(options.pop("device", None))
+        device = options.pop("device", None)
+        threshold = options.pop("gpu_threshold", None)
         unknown = options.keys() - UFUNC_OPTIONS
         if unknown:
             raise TypeError(f"{self.name} got an unexpected argument {min(unknown)!r}")
+        if options.keys().isdisjoint(("dtype", "signature")):
+            exp_dtype = _exp_dtype(x, values)
+            if exp_dtype is not None:
+                options["dtype"] = exp_dtype
+        computed = _dispatch.evaluate(function, x, values, options, device, threshold)
+        if computed is not None:
+            return computed if len(computed) > 1 else computed[0]
         if type(x) is np.ndarray and x.size >= LARGE and options.keys() <= {"out"}:
             count = _cpu.ufuncs[function].nout
             out = options.get("out")
@@ -207,10 +222,6 @@ class Activation:
                 results = _cpu.evaluate(function, x, values, outs)
                 if results is not None:
                     return results if count > 1 else results[0]
-        if options.keys().isdisjoint(("dtype", "signature")):
-            exp_dtype = _exp_dtype(x, values)
-            if exp_dtype is not None:
-                options["dtype"] = exp_dtype
         try:
             return _cpu.ufuncs[function](x, *values, **options)
         except (TypeError, ValueError) as error:
@@ -288,6 +299,7 @@ def _signature(entry: Entry) -> inspect.Signature:
     options = [
         kinds("derivative", kinds.KEYWORD_ONLY, default=False),
         kinds("device", kinds.KEYWORD_ONLY, default=None),
+        kinds("gpu_threshold", kinds.KEYWORD_ONLY, default=None),
         kinds("out", kinds.KEYWORD_ONLY, default=None),
         kinds("options", kinds.VAR_KEYWORD),
     ]
@@ -302,8 +314,10 @@ def _documentation(name: str, entry: Entry) -> str:
     lines += [
         "derivative : bool, default False",
         "    The derivative by x instead of the value.",
-        'device : {"auto", "cpu"}, optional',
-        "    Where to compute.",
+        'device : {"auto", "cpu", "gpu"}, optional',
+        "    Where to compute. An array on a GPU stays there.",
+        "gpu_threshold : int, optional",
+        '    The size from which "auto" takes a GPU, in place of the measured one.',
         "out, where, dtype, casting, order, subok",
         "    As for any `numpy.ufunc`.",
         "",

@@ -26,7 +26,7 @@ def build_config() -> dict[str, object]:
         "flags": _cpu.kernels.flags,
         "openmp": _cpu.openmp_runtime(),
         "threads": _cpu.get_num_threads(),
-        "gpu": _dispatch.NO_GPU,
+        "gpu": _dispatch.status(),
     }
 
 

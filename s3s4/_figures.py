@@ -158,3 +158,36 @@ def _draw_spread(axes: Axes, x: Floats) -> None:
     curve.plot(grid, s3s4.s4.derivative(grid), color=COLOURS[DEFAULT_K], linewidth=2, label="S4'")
     curve.axhline(0, color="0.6", linewidth=0.8)
     curve.legend(frameon=False)
+
+
+def cutovers(calibration: s3s4.Calibration) -> Figure:
+    """Draw the times of two ways of computing by size, and from where on the second is faster.
+
+    Parameters
+    ----------
+    calibration : Calibration
+
+    Returns
+    -------
+    Figure
+    """
+    comparisons = calibration.comparisons
+    figure = Figure(figsize=(14, 8), layout="constrained", dpi=120)
+    panels = figure.subplots(2, -(-len(comparisons) // 2), sharex=True, sharey=True, squeeze=False)
+    for axes, ((kind, dtype), found) in zip(panels.flat, comparisons.items(), strict=False):
+        sizes = np.array([sample.size for sample in found.samples])
+        for name, times, colour in (
+            (found.names[0], [sample.first for sample in found.samples], "C0"),
+            (found.names[1], [sample.second for sample in found.samples], "C1"),
+        ):
+            axes.loglog(sizes, times, "o", color=colour, label=name)
+        for line, colour in zip(found.lines, ("C0", "C1"), strict=False):
+            axes.loglog(sizes, [line(size) for size in sizes], color=colour)
+        verdict = "never" if found.cutover is None else f"from {found.cutover:,} on"
+        if found.cutover is not None:
+            axes.axvline(found.cutover, color="0.4", linestyle=":")
+        axes.set_title(f"{kind}, {dtype}: {found.names[1]} {verdict}")
+        axes.set_xlabel("elements")
+        axes.set_ylabel("seconds")
+        axes.legend()
+    return figure

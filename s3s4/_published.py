@@ -14,7 +14,8 @@ class _Published:
     _name: str
 
     def __init__(self, device: str, gpu_threshold: int | None) -> None:
-        _dispatch.choose(device)
+        if _dispatch.wanted(device) == "gpu":
+            _dispatch.gpu()
         if gpu_threshold is not None and (
             isinstance(gpu_threshold, bool)
             or not isinstance(gpu_threshold, int)
@@ -28,7 +29,7 @@ class _Published:
         """The values at x, or the derivatives by x."""
         activation = get(self._name)
         call = activation.derivative if derivative else activation
-        return call(x, *self._parameters(), device=self.device)
+        return call(x, *self._parameters(), device=self.device, gpu_threshold=self.gpu_threshold)
 
     def forward(self, x: Any) -> Any:
         """The values at x."""
@@ -44,14 +45,17 @@ class _Published:
     @property
     def is_gpu_available(self) -> bool:
         """Whether this object could compute on a GPU."""
-        return False
+        return _dispatch.available()
 
     def get_backend_info(self, x: Any) -> dict[str, Any]:
         """Where a call with x computes, and why."""
-        array = np.asarray(x)
+        array = x if _dispatch.is_device_array(x) else np.asarray(x)
+        backend = _dispatch.choose(
+            self.device, self._name, array, self._parameters(), self.gpu_threshold
+        )
         return {
-            "device": _dispatch.choose(self.device),
-            "reason": _dispatch.NO_GPU,
+            "device": "cpu" if backend is None else "gpu",
+            "reason": _dispatch.status(),
             "variant": _cpu.variant,
             "threads": _cpu.get_num_threads(),
             "size": array.size,
@@ -64,10 +68,10 @@ class S3Activation(_Published):
 
     Parameters
     ----------
-    device : {"auto", "cpu"}
+    device : {"auto", "cpu", "gpu"}
         Where to compute.
     gpu_threshold : int, optional
-        The size from which "auto" takes a GPU; without one it changes nothing.
+        The size from which "auto" takes a GPU, in place of the measured one.
 
     Raises
     ------
@@ -89,12 +93,12 @@ class S4Activation(_Published):
 
     Parameters
     ----------
-    device : {"auto", "cpu"}
+    device : {"auto", "cpu", "gpu"}
         Where to compute.
     k : array_like, default 5.0
         The steepness.
     gpu_threshold : int, optional
-        The size from which "auto" takes a GPU; without one it changes nothing.
+        The size from which "auto" takes a GPU, in place of the measured one.
 
     Raises
     ------

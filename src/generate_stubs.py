@@ -41,6 +41,7 @@ class _Options(TypedDict, total=False):
     order: Literal["K", "A", "C", "F"]
     subok: bool
     device: _Device
+    gpu_threshold: int | None
 """
 
 ANY = "ArrayLike"

@@ -1,0 +1,331 @@
+"""Which device a call takes, with a made-up GPU in place of a real one."""
+
+import os
+import threading
+import types
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import s3s4
+from s3s4 import _calibration, _cpu, _dispatch
+from s3s4.__main__ import main
+from support import assert_same_bits, python
+
+X = np.linspace(-5, 5, _dispatch.FLOOR)
+
+
+class Device(NamedTuple):
+    name: str
+    capability: str
+    memory: int
+
+
+class Backend(types.SimpleNamespace):
+    """Counts calls; computes on the CPU."""
+
+    SIMULATED = False
+
+    def __init__(self):
+        super().__init__(calls=0, error=None)
+
+    def device(self):
+        return Device("made up", "0.0", 0)
+
+    def evaluate(self, function, x, parameters, outs):
+        self.calls += 1
+        if self.error:
+            raise self.error
+        results = _cpu.ufuncs[function](x, *parameters)
+        results = results if isinstance(results, tuple) else (results,)
+        for out, result in zip(outs, results, strict=True):
+            if out is not None:
+                out[...] = result
+        return tuple(r if o is None else o for o, r in zip(outs, results, strict=True))
+
+
+@pytest.fixture
+def backend(monkeypatch, tmp_path):
+    """A GPU that is faster from 2 * FLOOR elements on."""
+    for name in ("S3S4_DEVICE", "S3S4_CALIBRATE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("S3S4_CACHE_DIR", str(tmp_path))
+    state = _dispatch._State()
+    state.gpu, state.known = Backend(), True
+    monkeypatch.setattr(_dispatch, "_state", state)
+    monkeypatch.setattr(_dispatch, "_measure", lambda *given: comparison(2 * _dispatch.FLOOR))
+    return state.gpu
+
+
+def comparison(cutover):
+    return _calibration.Comparison(("CPU", "GPU"), (), (), cutover, "made up")
+
+
+def test_the_cutover_decides(backend):
+    s3s4.s4(X)
+    assert backend.calls == 0
+    assert_same_bits(s3s4.s4(np.tile(X, 2)), np.tile(_cpu.ufuncs["s4"](X, 5.0), 2))
+    assert backend.calls == 1
+
+
+def test_never(backend, monkeypatch):
+    monkeypatch.setattr(_dispatch, "_measure", lambda *given: comparison(None))
+    s3s4.s4(np.tile(X, 8))
+    assert backend.calls == 0
+
+
+def test_a_threshold_of_the_call_or_the_object(backend):
+    small = X[:100]
+    s3s4.s4(small, gpu_threshold=100)
+    assert backend.calls == 1
+    s3s4.s4(small, gpu_threshold=101)
+    assert backend.calls == 1
+    s3s4.S4Activation(gpu_threshold=10)(small)
+    assert backend.calls == 2
+    assert s3s4.S4Activation(gpu_threshold=10).get_backend_info(small)["device"] == "gpu"
+
+
+def test_no_calibration(backend, monkeypatch):
+    monkeypatch.setenv("S3S4_CALIBRATE", "0")
+    monkeypatch.setattr(_dispatch, "_measure", None)
+    monkeypatch.setattr(_dispatch, "ASSUMED", len(X))
+    s3s4.s4(X)
+    assert backend.calls == 1
+
+
+def test_parameters_that_are_arrays_stay(backend):
+    s3s4.s4(np.tile(X, 4), np.full(4 * len(X), 2.0))
+    assert backend.calls == 0
+
+
+def test_device_of_a_call(backend):
+    s3s4.s4(X, device="gpu")
+    assert backend.calls == 1
+    s3s4.s4(np.tile(X, 4), device="cpu")
+    assert backend.calls == 1
+    assert isinstance(s3s4.s4(1.0, device="gpu"), np.float64)
+    assert backend.calls == 2
+
+
+def test_device_of_a_block(backend):
+    with s3s4.device("gpu"):
+        s3s4.s4(X)
+        assert backend.calls == 1
+        with s3s4.device("cpu"):
+            s3s4.s4(np.tile(X, 4))
+            s3s4.s4(X, device="gpu")
+        assert backend.calls == 2
+        thread = threading.Thread(target=s3s4.s4, args=(X,))
+        thread.start()
+        thread.join()
+        assert backend.calls == 2
+    s3s4.s4(X)
+    assert backend.calls == 2
+    with pytest.raises(ValueError, match="device"), s3s4.device("tpu"):
+        pass
+
+
+def test_device_of_the_environment(backend, monkeypatch):
+    monkeypatch.setenv("S3S4_DEVICE", "gpu")
+    s3s4.s4(X)
+    assert backend.calls == 1
+    with s3s4.device("cpu"):
+        s3s4.s4(X)
+    assert backend.calls == 1
+    monkeypatch.setenv("S3S4_DEVICE", "tpu")
+    with pytest.raises(ValueError, match="S3S4_DEVICE"):
+        s3s4.s4(X)
+
+
+def test_small_calls_ask_nothing(monkeypatch):
+    monkeypatch.setattr(_dispatch, "evaluate", None)
+    s3s4.s4(X[:8000])
+
+
+@pytest.mark.parametrize("into_itself", [False, True])
+def test_an_error_falls_back_once(backend, into_itself):
+    backend.error = RuntimeError("unspecified launch failure")
+    x = np.tile(X, 2)
+    out = x if into_itself else None
+    expected = _cpu.ufuncs["s4"](x, 5.0)
+    with pytest.warns(RuntimeWarning, match="unspecified launch failure") as caught:
+        result = s3s4.s4(x, out=out)
+    assert_same_bits(result, expected)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    s3s4.s4(np.tile(X, 2))
+    assert backend.calls == 1
+
+
+def test_an_error_of_a_call_that_asked_for_it(backend):
+    backend.error = RuntimeError("unspecified launch failure")
+    with pytest.raises(RuntimeError, match="unspecified launch failure"):
+        s3s4.s4(X, device="gpu")
+
+
+def test_options_of_a_ufunc(backend):
+    where = np.ones(2 * len(X), bool)
+    s3s4.s4(np.tile(X, 2), where=where, out=np.zeros(2 * len(X)))
+    assert backend.calls == 0
+    with pytest.raises(TypeError, match="where"):
+        s3s4.s4(X, where=where[: len(X)], device="gpu")
+
+
+@pytest.mark.parametrize(
+    ("out", "error"),
+    [
+        (np.zeros(3), ValueError),
+        ([0.0], ValueError),
+        (np.zeros(len(X), int), TypeError),
+        ((np.zeros(len(X)),) * 2, TypeError),
+    ],
+)
+def test_out_that_does_not_fit(backend, out, error):
+    with pytest.raises(error, match="out"):
+        s3s4.s4(X, out=out, device="gpu")
+
+
+def test_long_double_has_no_gpu(backend):
+    s3s4.s4(np.tile(X, 2).astype(np.longdouble))
+    assert backend.calls == 0
+    with pytest.raises(TypeError, match="float64"):
+        s3s4.s4(X[:10].astype(np.longdouble), device="gpu")
+
+
+def test_dtypes_are_the_ufuncs(backend):
+    for dtype in (np.int8, np.int32, np.float16, np.float32, bool):
+        x = np.arange(3).astype(dtype)
+        assert s3s4.s4(x, device="gpu").dtype == s3s4.s4(x).dtype
+
+
+def test_one_thread_measures_and_no_other_waits(backend, monkeypatch):
+    measuring, done = threading.Event(), threading.Event()
+    count = []
+
+    def slow(*given):
+        count.append(1)
+        measuring.set()
+        assert done.wait(10)
+        return comparison(0)
+
+    monkeypatch.setattr(_dispatch, "_measure", slow)
+    first = threading.Thread(target=s3s4.s4, args=(X,))
+    first.start()
+    assert measuring.wait(10)
+    s3s4.s4(X)
+    assert backend.calls == 0
+    done.set()
+    first.join()
+    s3s4.s4(X)
+    assert (backend.calls, len(count)) == (2, 1)
+
+
+def test_what_was_measured_is_kept(backend, monkeypatch):
+    found = s3s4.calibrate()
+    assert set(found.comparisons) == {
+        (kind, dtype)
+        for kind in ("value", "value_dx")
+        for dtype in ("float16", "float32", "float64")
+    }
+    assert "from 524,288 elements on" in str(found)
+    monkeypatch.setattr(_dispatch, "_measure", lambda *given: comparison(7))
+    assert "from 7 " not in str(s3s4.calibrate())
+    _dispatch._state.cutovers.clear()
+    assert "from 7 " not in str(s3s4.calibrate())
+    assert "from 7 " in str(s3s4.calibrate(force=True))
+    _dispatch._state.cutovers.clear()
+    monkeypatch.setattr(_cpu, "variant", "another")
+    assert "from 7 " in str(s3s4.calibrate())
+
+
+def test_the_command_that_measures(backend, monkeypatch, tmp_path, capsys):
+    samples = tuple(_calibration.Sample(n, n * 1e-9, 1e-4 + n * 1e-10) for n in _dispatch.SIZES)
+    lines = _calibration.Line(0.0, 1e-9), _calibration.Line(1e-4, 1e-10)
+    found = _calibration.Comparison(("CPU", "GPU"), samples, lines, 111_111, "made up")
+
+    def measure(gpu, kind, dtype, progress):
+        progress(samples[0])
+        return found
+
+    monkeypatch.setattr(_dispatch, "_measure", measure)
+    picture = tmp_path / "cutover.png"
+    assert main(["calibrate", "--plot", str(picture)]) == 0
+    output, error = capsys.readouterr()
+    assert output.count("GPU from 111,111 elements on") == 6
+    assert len(error.splitlines()) == 6
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("command", ["doctor", "calibrate"])
+def test_commands_without_a_gpu(command, backend, capsys):
+    _dispatch._state.gpu, _dispatch._state.reason = None, "no driver"
+    assert main([command]) == 2
+    output, error = capsys.readouterr()
+    assert output == ""
+    assert error == "s3s4: device='gpu' is not available: no driver\n"
+
+
+def test_a_real_measurement_ends_in_time(backend, monkeypatch):
+    monkeypatch.undo()
+    found = _dispatch._measure(Backend(), "value", np.dtype(np.float32), lambda sample: None)
+    assert found.samples
+    assert found.samples[0].size == _dispatch.SIZES[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_child_stays_on_the_cpu(backend):
+    pid = os.fork()
+    if not pid:
+        try:
+            s3s4.s4(np.tile(X, 2))
+            ok = backend.calls == 0
+            try:
+                s3s4.s4(X, device="gpu")
+            except RuntimeError as error:
+                ok = ok and "fork" in str(error)
+            else:
+                ok = False
+        finally:
+            os._exit(not ok)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("hide", "reason"), [("numba_cuda", "numba-cuda is not installed"), ("", "driver")]
+)
+def test_no_gpu(hide, reason):
+    """Where there is no GPU, or none to be found: what auto and gpu say."""
+    code = f"""
+import ctypes, importlib.util, warnings
+import numpy as np
+real, load = importlib.util.find_spec, ctypes.CDLL
+def spec(name, *rest):
+    if name == {hide!r}:
+        return None
+    return real("numpy") if "numba" in name else real(name, *rest)
+importlib.util.find_spec = spec
+def none(name, *rest, **options):
+    if "cuda" in str(name):
+        raise OSError(name)
+    return load(name, *rest, **options)
+ctypes.CDLL = none
+import s3s4
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    for _ in range(3):
+        s3s4.s4(np.zeros(1 << 20))
+print(len(caught))
+try:
+    s3s4.s4(1.0, device="gpu")
+except RuntimeError as error:
+    print(error)
+print(s3s4.build_config()["gpu"])
+import sys
+assert "numba" not in sys.modules
+"""
+    done = python(code, NUMBA_ENABLE_CUDASIM="0")
+    count, *messages = done.stdout.splitlines()
+    assert int(count) == (not hide)
+    assert len(messages) == 2
+    assert all(reason in message for message in messages)

@@ -1,0 +1,74 @@
+"""The GPU without one: kernels in Numba's simulator, each part in an interpreter of its own."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import s3s4
+
+HERE = Path(__file__).parent
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed"
+)
+
+
+def simulated(folder, *arguments):
+    """Run Python with the simulator for a GPU."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={
+            **os.environ,
+            "NUMBA_ENABLE_CUDASIM": "1",
+            "PYTHONPATH": str(HERE),
+            "S3S4_CACHE_DIR": str(folder),
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "values",
+        "hard_parameters",
+        "layouts",
+        "gradients",
+        "chunks",
+        "memory",
+        "device_arrays",
+        "choices",
+    ],
+)
+def test_in_the_simulator(part, tmp_path):
+    done = simulated(tmp_path, HERE / "simulated.py", part)
+    assert done.returncode == 0, done.stderr
+    name, compared = done.stdout.split()
+    assert name == part
+    assert int(compared) > 0
+
+
+def test_doctor_in_the_simulator(tmp_path):
+    done = simulated(tmp_path, "-m", "s3s4", "doctor")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "simulator" in lines[0]
+    assert "WRONG" not in done.stdout
+    for name in vars(s3s4.ufuncs):
+        if isinstance(getattr(s3s4.ufuncs, name), np.ufunc):
+            assert len([line for line in lines if line.startswith(f"{name} ")]) >= 3
+
+
+def test_the_simulator_is_not_timed(tmp_path):
+    done = simulated(tmp_path, "-m", "s3s4", "calibrate")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "simulator" in done.stderr
