@@ -13,11 +13,23 @@
 #include <stdint.h>
 #include <string.h>
 
-#define S3S4_COPY_STRIDED(type)                                                   \
+#define S3S4_COPY_ELEMENTS(type, to_step, from_step)                              \
     for (ptrdiff_t i = 0; i < n; i++) {                                           \
         type element;                                                             \
-        memcpy(&element, from + i * from_stride, sizeof element);                 \
-        memcpy(to + i * to_stride, &element, sizeof element);                     \
+        memcpy(&element, from + i * (from_step), sizeof element);                 \
+        memcpy(to + i * (to_step), &element, sizeof element);                     \
+    }
+
+/* Known steps are vectorised: every second element, and one element for all. */
+#define S3S4_COPY_STRIDED(type)                                                   \
+    {                                                                             \
+        const ptrdiff_t step = (ptrdiff_t)sizeof(type);                           \
+        if (to_stride == step && from_stride == 2 * step)                         \
+            S3S4_COPY_ELEMENTS(type, step, 2 * step)                              \
+        else if (to_stride == step && from_stride == 0)                           \
+            S3S4_COPY_ELEMENTS(type, step, 0)                                     \
+        else                                                                      \
+            S3S4_COPY_ELEMENTS(type, to_stride, from_stride)                      \
     }
 
 /* n elements of 2, 4 or 8 bytes; strides in bytes, of either sign or 0. */
