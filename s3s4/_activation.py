@@ -60,19 +60,9 @@ class Activation:
         return self.name
 
     def __call__(self, x: Any, *parameters: Any, **options: Any) -> Any:
-        if type(x) is ndarray and not options and x.size < LARGE:
-            defaults = self._defaults.get(x.dtype)
-            if defaults is not None and len(parameters) <= len(defaults):
-                try:
-                    if parameters:
-                        return self._ufunc(x, *parameters, *defaults[len(parameters) :])
-                    return self._ufunc(x, *defaults)
-                except (TypeError, ValueError) as error:
-                    raise self._explained(error, (x, *parameters), options) from None
-        derivative = options.pop("derivative", False)
-        if derivative:
+        if options and options.pop("derivative", False):
             return self.derivative(x, *parameters, **options)
-        return self._run(self.name, x, parameters, options)
+        return self._run(self._ufunc, x, parameters, options)
 
     def derivative(self, x: Any, *parameters: Any, wrt: str = "x", **options: Any) -> Any:
         """The derivative by x or by a parameter, at each element.
@@ -102,7 +92,7 @@ class Activation:
         """
         if wrt not in self._derivatives:
             raise ValueError(f"wrt must be one of {', '.join(self._derivatives)}, not {wrt!r}")
-        return self._run(f"{self.name}_d{wrt}", x, parameters, options)
+        return self._run(_cpu.ufuncs[f"{self.name}_d{wrt}"], x, parameters, options)
 
     def value_and_derivative(self, x: Any, *parameters: Any, **options: Any) -> tuple[Any, Any]:
         """The value and the derivative by x, in one pass that shares their exponentials.
@@ -120,7 +110,8 @@ class Activation:
         value, derivative : ndarray or scalar
             Each of the broadcast shape.
         """
-        value, derivative = self._run(f"{self.name}_value_dx", x, parameters, options)
+        ufunc = _cpu.ufuncs[f"{self.name}_value_dx"]
+        value, derivative = self._run(ufunc, x, parameters, options)
         return value, derivative
 
     def backward(self, grad_output: Any, x: Any, *parameters: Any, **named: Any) -> Any:
@@ -200,7 +191,15 @@ class Activation:
                 values.append(named.pop(name, default))
         return values
 
-    def _run(self, function: str, x: Any, parameters: tuple[Any, ...], options: Any) -> Any:
+    def _run(self, ufunc: np.ufunc, x: Any, parameters: tuple[Any, ...], options: Any) -> Any:
+        if type(x) is ndarray and x.size < LARGE and (not options or options.keys() == {"out"}):
+            defaults = self._defaults.get(x.dtype)
+            if defaults is not None and len(parameters) <= len(defaults):
+                rest = defaults[len(parameters) :] if parameters else defaults
+                try:
+                    return ufunc(x, *parameters, *rest, **options)
+                except (TypeError, ValueError) as error:
+                    raise self._explained(error, (x, *parameters), options) from None
         values = self._bind(parameters, options)
         device = options.pop("device", None)
         threshold = options.pop("gpu_threshold", None)
@@ -211,19 +210,19 @@ class Activation:
             exp_dtype = _exp_dtype(x, values)
             if exp_dtype is not None:
                 options["dtype"] = exp_dtype
-        computed = _dispatch.evaluate(function, x, values, options, device, threshold)
+        computed = _dispatch.evaluate(ufunc.__name__, x, values, options, device, threshold)
         if computed is not None:
             return computed if len(computed) > 1 else computed[0]
         if type(x) is np.ndarray and x.size >= LARGE and options.keys() <= {"out"}:
-            count = _cpu.ufuncs[function].nout
+            count = ufunc.nout
             out = options.get("out")
             outs = out if isinstance(out, tuple) else (out,) * (count if out is None else 1)
             if len(outs) == count:
-                results = _cpu.evaluate(function, x, values, outs)
+                results = _cpu.evaluate(ufunc.__name__, x, values, outs)
                 if results is not None:
                     return results if count > 1 else results[0]
         try:
-            return _cpu.ufuncs[function](x, *values, **options)
+            return ufunc(x, *values, **options)
         except (TypeError, ValueError) as error:
             raise self._explained(error, (x, *values), options) from None
 
