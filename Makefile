@@ -7,7 +7,7 @@
 #   make sanitize     the same under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make arm64        the accuracy of s3s4.h on arm64, cross-compiled and emulated
 #   make dev          .venv with an editable install: edit, then .venv/bin/pytest (import rebuilds)
-#   make lint         ruff, cython-lint, mypy, pyright
+#   make lint         ruff, cython-lint, mypy
 #   make bench        this package beside its peers (downloads them)
 #   make wheel        build/wheel/*.whl
 #   make sdist        build/sdist/*.tar.gz, and a check that it builds the same wheel without git
@@ -65,7 +65,6 @@ lint: .venv-lint/installed
 	PATH="$(CURDIR)/.venv-lint/bin:$$PATH" cython-lint src/*.pyx
 	cd build && $(MYPY) -p s3s4
 	cd tests && $(MYPY) typing_example.py
-	cd tests && ../.venv-lint/bin/pyright --pythonpath ../.venv-lint/bin/python typing_example.py
 	cd src && $(MYPY) generate_stubs.py generate_embedding.py
 
 bench: .venv-bench/installed

@@ -70,6 +70,7 @@ def test_c_program(compilers, language, standard, processor, tmp_path):
     np.testing.assert_allclose(rows[:, 3], s3s4.s4(x), rtol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compilers", PAIRS)
 def test_cpp_extension(compilers, tmp_path):
     pybind11 = pytest.importorskip("pybind11")

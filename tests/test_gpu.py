@@ -56,6 +56,7 @@ def test_in_the_simulator(part, tmp_path):
     assert int(compared) > 0
 
 
+@pytest.mark.slow
 def test_doctor_in_the_simulator(tmp_path):
     done = simulated(tmp_path, "-m", "s3s4", "doctor")
     assert done.returncode == 0, done.stderr
