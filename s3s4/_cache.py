@@ -74,6 +74,7 @@ def store(key: Mapping[str, Any], value: Any) -> None:
             file.write(text)
         os.replace(temporary, path)
     except BaseException as error:
+        # Cleaning up after a failure: what cannot be removed now must not hide that failure.
         with suppress(OSError):
             os.unlink(temporary)
         if not isinstance(error, OSError):

@@ -454,6 +454,7 @@ def _comparison(
     key = {**_machine(backend), "function": kind, "dtype": dtype.name}
     result = None
     if not force:
+        # A file that holds anything else is a miss: it is measured again and rewritten.
         with suppress(ValueError):
             result = Comparison.from_json(_cache.load(key) or {})
     if result is None:

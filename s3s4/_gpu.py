@@ -147,6 +147,7 @@ def _primitives(real: Any, uniform: bool) -> tuple[Any, ...]:
     else:
         power_of_two, fma = _power_of_two, _fma
 
+    # Numba types the bodies below anew for each call: an annotation would claim one type of many.
     if real is np.float32:
         p0, p1, p2, p3, p4, p5, p6 = map(real, c.exp2)
 
@@ -242,6 +243,7 @@ else:
     # Halves would be read four at a time: 16 bytes are always four words.
     _WORDS = ir.VectorType(ir.IntType(32), 4)
 
+    # Numba ships no types for its decorator.
     @intrinsic  # type: ignore[untyped-decorator]
     def _fma(context: Any, a: Any, b: Any, c: Any) -> Any:
         """One rounding for a b + c; Numba knows `cuda.fma` under its module alone."""
