@@ -258,7 +258,7 @@ def table(formulas: Formulas) -> list[Function]:
 
 
 def fused(node: ast.expr) -> ast.expr:
-    """a b + c as one operation fma(a, b, c); any other expression as it is."""
+    """One operation fma(a, b, c) for a b + c; any other expression as it is."""
 
     def fma(a: ast.expr, b: ast.expr, c: ast.expr) -> ast.expr:
         return ast.Call(ast.Name("fma"), [a, b, c], [])
