@@ -95,28 +95,44 @@ def flat(function: Function, width: int, shared: bool) -> list[str]:
     ]
 
 
-def index(names: str = "i", axes: tuple[str, ...] = AXES, array: str = "x") -> list[str]:
-    """Split a flat index of the shape of an array into its axes, the last one running fastest."""
+def split(value: str, axes: tuple[str, ...], prefix: str = "") -> list[str]:
+    """Divide a number by the lengths of axes of x, the last one running fastest."""
+    lines = [f"rest = {value}"]
+    for axis in reversed(axes[1:]):
+        length = f"x.shape[{AXES.index(axis)}]"
+        lines += [f"{prefix}{axis} = rest % {length}", f"rest = rest // {length}"]
+    return [*lines, f"{prefix}{axes[0]} = rest"]
+
+
+def advance(axes: tuple[str, ...]) -> list[str]:
+    """Add a step to what `split` made of an index: divisions of 64 bits would take a loop's time."""
     lines = []
-    for position in range(len(AXES) - 1, len(AXES) - len(axes), -1):
-        lines += [
-            f"{AXES[position]} = {names} % {array}.shape[{position}]",
-            f"{names} = {names} // {array}.shape[{position}]",
-        ]
-    return [*lines, f"{axes[0]} = {names}"]
+    for axis in reversed(axes):
+        lines.append(f"{axis} += step_{axis}")
+        if axis != axes[0]:
+            length = f"x.shape[{AXES.index(axis)}]"
+            before = axes[axes.index(axis) - 1]
+            lines += [f"if {axis} >= {length}:", f"    {axis} -= {length}", f"    {before} += 1"]
+    return lines
+
+
+def indented(lines: list[str], steps: int) -> list[str]:
+    return ["    " * steps + line for line in lines]
 
 
 def walk(function: Function) -> list[str]:
     """Arrays of four axes and any strides."""
     inputs, outs = function.body.inputs, outputs(function)
-    at = f"[{listed(list(AXES))}]"
+    at = listed(list(AXES))
+    values = [f"real(get({name}, {at}))" for name in inputs]
     return [
         f"def {function.name}_walk({listed(['n', *inputs, *outs])}):",
-        "    for flat in range(cuda.grid(1), n, cuda.gridsize(1)):",
-        "        i = flat",
-        *(f"        {line}" for line in index()),
-        f"        {call(function, [f'real({n}{at})' for n in inputs], [f'{o}_0' for o in outs])}",
-        *(f"        {out}{at} = storage({out}_0)" for out in outs),
+        "    start, step = cuda.grid(1), cuda.gridsize(1)",
+        *indented([*split("start", AXES), *split("step", AXES, "step_")], 1),
+        "    for _ in range(start, n, step):",
+        f"        {call(function, values, [f'{out}_0' for out in outs])}",
+        *(f"        put({out}, {at}, {out}_0)" for out in outs),
+        *indented(advance(AXES), 2),
     ]
 
 
@@ -126,24 +142,26 @@ def reduce(function: Function) -> list[str]:
     A block adds what its threads have summed, each in two numbers, and leaves one pair.
     """
     inputs, outs = function.body.inputs, outputs(function)
-    at = f"[{listed(list(AXES))}]"
-    values = [f"real({name}{at})" for name in inputs]
+    at = listed(list(AXES))
+    values = [f"real(get({name}, {at}))" for name in inputs]
     sums = outs[1:]
     lines = [
         f"def {function.name}_reduce({listed(['kept', 'summed', *inputs, *outs])}):",
         "    thread, piece, pieces = cuda.threadIdx.x, cuda.blockIdx.y, cuda.gridDim.y",
         "    high = cuda.shared.array(THREADS, real)",
         "    low = cuda.shared.array(THREADS, real)",
+        "    start, step = piece * THREADS + thread, pieces * THREADS",
+        *indented(split("step", AXES[2:], "step_"), 1),
         "    for slot in range(cuda.blockIdx.x, kept, cuda.gridDim.x):",
-        "        a, b = slot // x.shape[1], slot % x.shape[1]",
+        *indented([*split("slot", AXES[:2]), *split("start", AXES[2:])], 2),
         *(f"        {out}_high = {out}_low = real(0.0)" for out in sums),
-        "        for j in range(piece * THREADS + thread, summed, pieces * THREADS):",
-        "            c, d = j // x.shape[3], j % x.shape[3]",
+        "        for _ in range(start, summed, step):",
         f"            {call(function, values, [f'{o}_0' for o in outs])}",
-        f"            out0{at} = storage(out0_0)",
+        f"            put(out0, {at}, out0_0)",
     ]
     for out in sums:
         lines.append(f"            {out}_high, {out}_low = add({out}_high, {out}_low, {out}_0)")
+    lines += indented(advance(AXES[2:]), 3)
     for out in sums:
         lines += [
             f"        high[thread] = {out}_high",
@@ -152,9 +170,9 @@ def reduce(function: Function) -> list[str]:
             "        half = THREADS // 2",
             "        while half > 0:",
             "            if thread < half:",
-            "                total, rest = add(high[thread], low[thread], high[thread + half])",
-            "                high[thread] = total",
-            "                low[thread] = rest + low[thread + half]",
+            "                both, left = add(high[thread], low[thread], high[thread + half])",
+            "                high[thread] = both",
+            "                low[thread] = left + low[thread + half]",
             "            cuda.syncthreads()",
             "            half //= 2",
             "        if thread == 0:",
@@ -165,16 +183,43 @@ def reduce(function: Function) -> list[str]:
     return lines
 
 
+TOTAL = """\
+def total(n, partial, result):
+    for slot in range(cuda.grid(1), n, cuda.gridsize(1)):
+        high = low = real(0.0)
+        for piece in range(partial.shape[1]):
+            high, low = add(high, low, partial[slot, piece, 0])
+            low += partial[slot, piece, 1]
+        # Where the sum is infinite the rest is NaN.
+        result[slot] = storage(high + low if high - high == real(0.0) else high)
+"""
+
+
+def primitives(functions: list[Function]) -> list[str]:
+    """What the functions call, but for Python's own abs."""
+    called = {
+        node.func.id
+        for function in functions
+        for expression in (*function.body.assignments.values(), *function.body.outputs)
+        for node in ast.walk(expression)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    return ["fma", "add", *sorted(called - {"abs"})]
+
+
 def module(functions: list[Function]) -> str:
     lines = [
         '"""The kernels of a GPU, generated from formulas.py: `build` makes those of one type."""',
         "",
         "",
-        "def build(module, inline, storage, real, load, store, primitives, THREADS):",
+        "def build(module, inline, storage, real, access, primitives, THREADS):",
         "    # The simulator looks for the module among a kernel's globals.",
         "    global cuda",
         "    cuda = module",
-        "    fma, add, exp_neg, scaled_exp_neg_product, unscaled, finite = primitives",
+        *(f"    {name} = access[{name!r}]" for name in ("load", "store", "get", "put")),
+        *(f"    {name} = primitives[{name!r}]" for name in primitives(functions)),
+        "",
+        *indented(TOTAL.splitlines(), 1),
     ]
     for function in functions:
         parameters = set(function.body.inputs) - {"g", "x"}
