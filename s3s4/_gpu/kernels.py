@@ -18,8 +18,11 @@ FLOATS: dict[type[np.generic], type[np.generic]] = {
     np.float64: np.float64,
 }
 """Types in memory, and the types of their arithmetic."""
-REGISTERS: dict[type[np.generic], int] = {np.float16: 48, np.float32: 48, np.float64: 64}
-"""What a thread may use: five blocks at a time on a processor, four of doubles."""
+REGISTERS: dict[type[np.generic], int] = {np.float16: 56, np.float32: 48, np.float64: 64}
+"""What a thread may use: for five blocks at a time on a processor, four of the wider types.
+
+Sixteen bytes are eight halves, which a thread holds as floats at the same time.
+"""
 
 
 def width(dtype: Any) -> int:

@@ -88,12 +88,24 @@ def launch(
     lengths, strides = joined(shape, [broadcast_strides(a, shape) for a in everything])
     if len(lengths) > AXES:
         raise ValueError(f"on the GPU an array may have {AXES} axes that do not run on")
+    lengths = padded(lengths, AXES, 1)
     views = [
-        strided(a, padded(lengths, AXES, 1), padded(s, AXES, 0))
+        strided(a, lengths, padded(s, AXES, 0))
         for a, s in zip(everything, strides, strict=True)
     ]
     blocks = min(-(-n // THREADS), _processors() * BLOCKS_A_PROCESSOR)
-    kernel(f"{function}_walk", dtype)[blocks, THREADS, stream](n, *views)
+    kernel(f"{function}_walk", dtype)[blocks, THREADS, stream](
+        *_steps(blocks * THREADS, lengths), *views
+    )
+
+
+def _steps(count: int, lengths: Sequence[int]) -> list[np.int64]:
+    """How far a number of elements goes along each axis, the last one running fastest."""
+    steps = []
+    for length in reversed(lengths[1:]):
+        count, rest = divmod(count, length)
+        steps.append(np.int64(rest))
+    return [np.int64(count), *reversed(steps)]
 
 
 def evaluate(
@@ -270,9 +282,8 @@ def _reduce(
         for _ in results[1:]
     ]
     operands = [strided(a, lengths, s) for a, s in zip((*arrays, results[0]), views, strict=True)]
-    blocks = min(kept_size, _processors() * BLOCKS_A_PROCESSOR)
-    kernel(f"{function}_reduce", dtype.type)[(blocks, pieces), THREADS, stream](
-        kept_size, summed, *operands, *partial
+    kernel(f"{function}_reduce", dtype.type)[(kept_size, pieces), THREADS, stream](
+        *_steps(pieces * THREADS, lengths[2:]), *operands, *partial
     )
     flat = strided(results[1 + index], (kept_size,), (dtype.itemsize,))
     blocks = min(-(-kept_size // THREADS), _processors() * BLOCKS_A_PROCESSOR)
