@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 import gpu_offline
 from gpu_offline import CAPABILITIES, DTYPES, Kernel
 
-WIDE = {"float16": r"v4\.[ubf]\w*", "float32": r"v4\.f32", "float64": r"v2\.f64"}
+WIDE = {"float16": r"v4\.[ub]32", "float32": r"v4\.f32", "float64": r"v2\.f64"}
 
 
 def check(name: str, dtype: str, capabilities: Sequence[tuple[int, int]]) -> list[str]:

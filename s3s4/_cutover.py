@@ -186,6 +186,8 @@ def restore_threads() -> None:
 
 
 def _use_threads(scalar: type[np.generic], found: Comparison) -> None:
+    if not _means_something(found):
+        return
     dtype = np.dtype(scalar)
     name, _ = _example(dtype)
     usual = _cpu.usual_parallel_size(name, dtype)
@@ -258,9 +260,15 @@ def _comparison(
     result = None if force else _kept(key)
     if result is None:
         result = measure(index, partial(progress, *index))
-        _cache.store(key, result.to_json())
+        if _means_something(result):
+            _cache.store(key, result.to_json())
     _state.known[index] = result
     return result
+
+
+def _means_something(found: Comparison) -> bool:
+    """Whether there was time for more than one size: a machine may be busy with other things."""
+    return len(found.samples) > 1
 
 
 def _kept(key: dict[str, Any]) -> Comparison | None:

@@ -3,6 +3,7 @@
 Usage: python generate_gpu.py formulas.py OUTPUT
 
 Design:
+- Loops are `while`: for a `range` Numba divides first, to know how often it will go round.
 - A function of the table becomes a scalar function and, by storage width, kernels around it: loops
   over memory cannot be written once for one, two or three arrays, for Numba compiles no *args.
 - Every name that is not Python's comes in as an argument of `build`: the text imports nothing, and
@@ -27,6 +28,8 @@ def expression(node: ast.expr) -> str:
             return f"real({float(value)!r})"
         case ast.Name(id=name):
             return name
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            return f"divide({expression(left)}, {expression(right)})"
         case ast.BinOp(left=left, op=op, right=right):
             return f"({expression(left)} {OPERATORS[type(op)]} {expression(right)})"
         case ast.UnaryOp(operand=operand):
@@ -110,12 +113,15 @@ def flat(function: Function, width: int, shared: bool) -> list[str]:
     name = f"{function.name}_{'shared' if shared else 'full'}_{width}"
     return [
         f"def {name}({listed(['n', *inputs, *outs])}):",
-        "    start, step = cuda.grid(1), cuda.gridsize(1)",
-        f"    for i in range(start, n // {width}, step):",
+        "    i, step = cuda.grid(1), cuda.gridsize(1)",
+        f"    while i < n // {width}:",
         *indented(loop, 2),
-        f"    for i in range(n - n % {width} + start, n, step):",
+        "        i += step",
+        f"    i = n - n % {width} + cuda.grid(1)",
+        "    while i < n:",
         *indented(element(function, at("[i]"), [f"{out}_0" for out in outs]), 2),
         *(f"        {out}[i] = storage({out}_0)" for out in outs),
+        "        i += step",
     ]
 
 
@@ -234,7 +240,7 @@ def primitives(functions: list[Function]) -> list[str]:
         for node in ast.walk(expression)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    return ["fma", "add", *sorted(called - {"abs"})]
+    return ["fma", "divide", "add", *sorted(called - {"abs"})]
 
 
 def module(functions: list[Function]) -> str:

@@ -12,14 +12,18 @@ import warnings
 import numpy as np
 from numba import cuda
 
+import accuracy
+import oracle
 import s3s4
 from s3s4 import _cpu, _devices, _gpu
 from s3s4._gpu import on_host
+from s3s4._gpu.kernels import THREADS, width
 from support import ACTIVATIONS, UFUNCS, assert_same_bits, inputs, outputs
 
 DTYPES = (np.float16, np.float32, np.float64)
 # Where the CPU has no fused operations it rounds differently.
 FUSED = _cpu.variant in ("avx512", "avx2")
+POINTS = 64
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-8, -1e-8, 30000.0, -30000.0]
 
 
@@ -38,34 +42,79 @@ def parameters_of(name):
     return len(activation.parameters)
 
 
+def examples():
+    """One function of each number of inputs and outputs: where memory matters and not the maths."""
+    return {(u.nin, u.nout): name for name, u in reversed(UFUNCS.items())}.values()
+
+
+def on_gpu(name, x, *given):
+    results = _gpu.evaluate(name, np.asarray(x), given, [None] * UFUNCS[name].nout)
+    return results if len(results) > 1 else results[0]
+
+
 def values():
-    """All functions and dtypes; scalar, channel and full parameters; lengths around a vector."""
+    """All functions and dtypes, with parameters that are numbers and arrays."""
     compared = 0
     for name, dtype in itertools.product(UFUNCS, DTYPES):
         count = parameters_of(name)
-        for n in (0, 1, 2, 3, 7, 8, 9, 15, 33):
+        x, *others = inputs(1 + count, 33, dtype)
+        x[: len(SPECIAL)] = SPECIAL
+        for given in ([dtype(2.5)] * count, others) if count else ([],):
+            assert_close(on_gpu(name, x, *given), UFUNCS[name](x, *given))
+            compared += 1
+    return compared
+
+
+def lengths():
+    """As many elements as a vector holds, a thread, a block; one more and one less; none."""
+    compared = 0
+    for name, dtype in itertools.product(examples(), DTYPES):
+        count = parameters_of(name)
+        block = THREADS * width(dtype)
+        for n in (0, 1, 2, 3, 7, 8, 9, 15, block - 1, block, block + 1):
             x, *others = inputs(1 + count, n, dtype)
-            x[: len(SPECIAL)] = SPECIAL[:n]
             for given in ([dtype(2.5)] * count, others) if count else ([],):
-                expected = UFUNCS[name](x, *given)
-                actual = _gpu.evaluate(name, x, given, [None] * UFUNCS[name].nout)
-                assert_close(actual if len(actual) > 1 else actual[0], expected)
+                assert_close(on_gpu(name, x, *given), UFUNCS[name](x, *given))
                 compared += 1
     return compared
 
 
-def hard_parameters():
-    """Zero, negative, huge and non-finite parameters."""
+def errors():
+    """Against 50 digits: what the CPU is allowed, through the kernels' own steps."""
     compared = 0
+    for name, dtype in itertools.product(UFUNCS, map(np.dtype, DTYPES)):
+        activation, wanted = oracle.UFUNCS[name]
+        columns = accuracy.columns(activation, dtype, 4)
+        chosen = np.random.default_rng(5).choice(columns[0].size, POINTS)
+        points = tuple(column[chosen] for column in columns)
+        for wrt, computed in zip(wanted, outputs(on_gpu(name, *points)), strict=True):
+            exact = oracle.exact(activation, wrt, *points)
+            error = accuracy.deviation(computed, exact)
+            allowed = np.where(error > 0, accuracy.tolerance(exact, dtype, True), 1)
+            excess = error / allowed
+            worst = np.argmax(excess)
+            at = [column[worst] for column in points]
+            assert excess[worst] <= 1, f"{name} {dtype} at {at}: {excess[worst]} of what is allowed"
+            compared += 1
+    return compared
+
+
+def hard_parameters():
+    """Zero, negative, huge and non-finite parameters, as numbers and as arrays."""
+    compared = 0
+    points = np.array([*SPECIAL, 0.3, -0.3, 12.5, -12.5])
+    hard = np.array([0.0, -2.5, 1e4, 1e30, np.inf, -np.inf, np.nan])
     for name, dtype in itertools.product(UFUNCS, DTYPES):
-        if not parameters_of(name):
+        count = parameters_of(name)
+        if not count:
             continue
-        x = np.array([*SPECIAL, 0.3, -0.3, 12.5, -12.5], dtype)
-        for k in (0.0, -2.5, 1e4, 1e30, np.inf, -np.inf, np.nan):
-            with np.errstate(over="ignore"):
-                k = dtype(k)
-            actual = _gpu.evaluate(name, x, [k], [None] * UFUNCS[name].nout)
-            assert_close(actual if len(actual) > 1 else actual[0], UFUNCS[name](x, k))
+        with np.errstate(over="ignore"):
+            x, *given = (a.astype(dtype) for a in np.meshgrid(points, *[hard] * count))
+        assert_close(on_gpu(name, x, *given), UFUNCS[name](x, *given))
+        compared += 1
+        for k in given[0][:, 0] if name in examples() else ():
+            same = [k] * count
+            assert_close(on_gpu(name, x[0], *same), UFUNCS[name](x[0], *same))
             compared += 1
     return compared
 
@@ -73,7 +122,7 @@ def hard_parameters():
 def layouts():
     """Strides, broadcasting, odd addresses and out, on the device without leaving it."""
     compared = 0
-    for name, dtype in itertools.product(UFUNCS, DTYPES):
+    for name, dtype in itertools.product(examples(), DTYPES):
         ufunc, count = UFUNCS[name], parameters_of(name)
         x, k = inputs(2, (4, 3, 6), dtype)
         base = np.zeros(41, dtype)
@@ -98,8 +147,7 @@ def layouts():
                 there[0] = view(np.asarray(one))
             actual = _gpu.evaluate_on_device(name, there[0], there[1:], [None] * ufunc.nout)
             host = tuple(np.asarray(a.copy_to_host()) for a in actual)
-            expected = tuple(map(np.asarray, outputs(expected)))
-            assert_close(host, expected)
+            assert_close(host, tuple(map(np.asarray, outputs(expected))))
             compared += 1
     return compared
 
@@ -111,12 +159,15 @@ def view(array):
 
 
 def gradients():
-    """Sums on the device, for every shape of a parameter."""
+    """Sums on the device: every shape of a parameter, and every activation."""
     compared = 0
+    by_count = {len(a.parameters): a for a in reversed(ACTIVATIONS)}.values()
     for activation, dtype in itertools.product(ACTIVATIONS, DTYPES):
         g, x = inputs(2, (3, 2, 4), dtype)
-        shapes = ((), (4,), (2, 1), (3, 1, 1), (1, 2, 4), (3, 2, 4))
-        for shape in shapes if activation.parameters else ((),):
+        shapes = [(), (4,), (2, 1), (3, 1, 1), (1, 2, 4), (3, 2, 4)]
+        if activation not in by_count or not activation.parameters:
+            shapes = shapes[:1]
+        for shape in shapes:
             given = [np.full(shape, 1.25, dtype) for _ in activation.parameters]
             expected = activation.backward(g, x, *given)
             actual = activation.backward(g, x, *given, device="gpu")
@@ -128,6 +179,73 @@ def gradients():
                 assert_same_bits(np.asarray(one.copy_to_host()), np.asarray(other))
             compared += 1
     return compared
+
+
+def sums():
+    """Many blocks, sums that are infinite, and none at all."""
+    x = np.linspace(-3, 3, 120, dtype=np.float32).reshape(5, 24)
+    for shape in ((), (24,), (5, 1)):
+        k = np.full(shape, 2.0, np.float32)
+        expected = s3s4.s4.backward(x.astype(float), x.astype(float), k.astype(float))[1]
+        actual = s3s4.s4.backward(x, x, k, device="gpu")[1]
+        np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-6)
+    g = np.ones_like(x)
+    g[3, 17] = np.inf
+    for shape in ((), (24,)):
+        k = np.full(shape, 2.0, np.float32)
+        one, other = (s3s4.s4.backward(g, x, k, device=d)[1] for d in ("cpu", "gpu"))
+        np.testing.assert_array_equal(np.isfinite(one), np.isfinite(other))
+        np.testing.assert_array_equal(one[()], other[()]) if shape == () else None
+    none = x[:0]
+    for k in (np.float32(2), np.full(24, 2, np.float32), np.full((1, 1), 2, np.float32)):
+        gradient = s3s4.s4.backward(none, none, k, device="gpu")[1]
+        assert_same_bits(np.asarray(gradient), np.zeros(np.shape(k), np.float32))
+    return 8
+
+
+def libraries():
+    """Arrays of a library that speaks DLPack alone: in, out, on the stream it is asked for."""
+    x = inputs(1, (5, 7), np.float32)[0]
+    there = Foreign(x.copy())
+    for call in (s3s4.s4, s3s4.s4.derivative):
+        result = call(there)
+        assert type(result) is Foreign
+        assert_close(result.array, call(x))
+    assert there.streams == {1}, "the producer was not told of CUDA's default stream"
+    out = Foreign(np.empty_like(x))
+    assert s3s4.s4(there, 2.0, out=out) is out
+    assert_close(out.array, s3s4.s4(x, 2.0))
+    assert_close(s3s4.s4(Foreign(x.T)).array, s3s4.s4(x.T))
+    gradient, by_k = s3s4.s4.backward(Foreign(x), there, np.float32(2))
+    for one, other in zip((gradient, by_k), s3s4.s4.backward(x, x, np.float32(2)), strict=True):
+        assert_close(one.array, np.asarray(other), scale=64)
+    return 6
+
+
+class Foreign:
+    """An array that lies on the device for all anybody is told."""
+
+    def __init__(self, array):
+        self.array, self.streams = array, set()
+
+    shape = property(lambda self: self.array.shape)
+    dtype = property(lambda self: self.array.dtype)
+    device = "the only one"
+
+    def __dlpack_device__(self):
+        return 2, 0
+
+    def __dlpack__(self, *, stream=None, **options):
+        self.streams.add(stream)
+        return self.array.__dlpack__()
+
+    def __array_namespace__(self):
+        return self
+
+    @staticmethod
+    def empty(shape, *, dtype, device):
+        assert device == Foreign.device
+        return Foreign(np.empty(shape, dtype))
 
 
 def chunks():

@@ -62,7 +62,8 @@ def backend(monkeypatch, tmp_path):
 
 
 def comparison(cutover):
-    return _calibration.Comparison(("CPU", "GPU"), (), (), cutover, "made up")
+    samples = tuple(_calibration.Sample(size, 1.0, 1.0) for size in (1, 2))
+    return _calibration.Comparison(("CPU", "GPU"), samples, (), cutover, "made up")
 
 
 def test_the_cutover_decides(backend):

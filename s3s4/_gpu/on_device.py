@@ -277,14 +277,15 @@ def _reduce(
     if kept_size == 0:
         return
     pieces = max(1, min(-(-summed // THREADS), _processors() * BLOCKS_A_PROCESSOR // kept_size))
-    partial = [
-        cuda.device_array((kept_size, pieces, 2), FLOATS[dtype.type], stream=stream)
-        for _ in results[1:]
-    ]
-    operands = [strided(a, lengths, s) for a, s in zip((*arrays, results[0]), views, strict=True)]
-    kernel(f"{function}_reduce", dtype.type)[(kept_size, pieces), THREADS, stream](
-        *_steps(pieces * THREADS, lengths[2:]), *operands, *partial
-    )
+    sums = np.zeros((kept_size, pieces, 2), FLOATS[dtype.type])
+    partial = [cuda.to_device(sums, stream=stream) for _ in results[1:]]
+    if summed:
+        operands = [
+            strided(a, lengths, s) for a, s in zip((*arrays, results[0]), views, strict=True)
+        ]
+        kernel(f"{function}_reduce", dtype.type)[(kept_size, pieces), THREADS, stream](
+            *_steps(pieces * THREADS, lengths[2:]), *operands, *partial
+        )
     flat = strided(results[1 + index], (kept_size,), (dtype.itemsize,))
     blocks = min(-(-kept_size // THREADS), _processors() * BLOCKS_A_PROCESSOR)
     kernel("total", dtype.type)[blocks, THREADS, stream](kept_size, partial[index], flat)
