@@ -5,7 +5,7 @@ Usage: python benchmarks/gpu_roofline.py [--only NAME] [--cards CARD ...] [--wri
 Counts the instructions of a kernel's loop by the part of a processor that takes them, and compares
 the time each part needs, at the published rates of a card, with the time memory needs. No card is
 measured: latencies, caches and clocks that sink under load are left out, and nothing is ever as
-fast as its limit. Exit code 1 if a kernel that should be bound by memory is not.
+fast as its limit. The document gets the slowest kernel of each form and dtype.
 
 Design:
 - The loop is the shortest one in the disassembly that both loads and stores. Of branches, as by
@@ -25,8 +25,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import gpu_offline
 import numpy as np
+
+import gpu_offline
 from document import fill
 from gpu_offline import DTYPES, Kernel
 
@@ -65,12 +66,17 @@ def rates(fp32: int, fp64: int, load_store: int) -> dict[str, int]:
 
 CARDS = (
     Card("T4", (7, 5), 40, 1.59, 320, rates(64, 2, 16)),
-    Card("A100", (8, 0), 108, 1.41, 1555, rates(64, 32, 32)),
+    Card("A100 40 GB", (8, 0), 108, 1.41, 1555, rates(64, 32, 32)),
     Card("L4", (8, 9), 58, 2.04, 300, rates(128, 2, 16)),
     Card("RTX 4090", (8, 9), 128, 2.52, 1008, rates(128, 2, 16)),
-    Card("H100", (9, 0), 132, 1.98, 3350, rates(128, 64, 32)),
+    Card("H100 SXM", (9, 0), 132, 1.98, 3350, rates(128, 64, 32)),
 )
-FAST_DOUBLES = {"A100", "H100"}
+FORMS = {
+    "shared": "contiguous, a number for each parameter",
+    "full": "contiguous, arrays for parameters",
+    "walk": "strided",
+    "reduce": "sums of gradients",
+}
 ENOUGH = 0.9
 """The share of the bandwidth from which a kernel is called bound by memory."""
 
@@ -97,16 +103,13 @@ class Prediction:
     def limit(self) -> str:
         return max(self.seconds, key=self.seconds.__getitem__)
 
+    def __str__(self) -> str:
+        return f"{self.share:.0%}" + ("" if self.limit == "memory" else f" {self.limit}")
+
     @property
     def share(self) -> float:
         """The share of the card's bandwidth that is left by the slowest part."""
         return self.seconds["memory"] / max(self.seconds.values())
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether it should be bound by memory."""
-        slow = self.kernel.dtype == "float64" and self.card.name not in FAST_DOUBLES
-        return self.kernel.form != "total" and not slow
 
 
 def instructions(code: str) -> list[tuple[str, str]]:
@@ -126,7 +129,7 @@ def instructions(code: str) -> list[tuple[str, str]]:
 
 
 def loop(code: str, vector: bool) -> list[str]:
-    """The instructions of a round of the shortest loop that loads and stores, by 16 bytes or not."""
+    """A round of the shortest loop that loads and stores, 16 bytes at once if `vector`."""
     moves = [rf"{way}\S*{'.128' if vector else ''}\b" for way in ("LDG", "STG")]
     lines = instructions(code)
     places = {text: i for i, (kind, text) in enumerate(lines) if kind == "label"}
@@ -186,30 +189,50 @@ def predictions(function: str, dtype: str, cards: Sequence[Card]) -> list[Predic
             continue
         for capability in dict.fromkeys(card.capability for card in cards):
             code = gpu_offline.assembled(kernel, capability, disassemble=True).code
-            taken = Counter(map(part_of, loop(code, kernel.vector)))
-            counts = {part: taken[part] / kernel.elements for part in (*PARTS, "other")}
+            body = loop(code, kernel.vector)
+            taken = Counter(map(part_of, body))
+            # A short loop is unrolled: how often, the writes tell.
+            elements = kernel.width * sum("STG" in one for one in body) / kernel.stores
+            counts = {part: taken[part] / elements for part in (*PARTS, "other")}
             found += [
                 Prediction(kernel, card, counts) for card in cards if card.capability == capability
             ]
     return found
 
 
-def table(found: Sequence[Prediction]) -> str:
-    """A line a kernel and dtype, with the share of the bandwidth on every card."""
-    cards = list(dict.fromkeys(p.card.name for p in found))
-    kernels: dict[tuple[str, str, str], dict[str, Prediction]] = {}
+def line(found: Sequence[Prediction]) -> str:
+    """A kernel on every card."""
+    counts = ", ".join(f"{part} {n:.0f}" for part, n in found[0].counts.items())
+    shares = ", ".join(f"{p.card.name} {p}" for p in found)
+    return f"{found[0].kernel!s:34} {counts}: {shares}"
+
+
+def by_kernel(found: Sequence[Prediction]) -> list[list[Prediction]]:
+    kernels: dict[str, list[Prediction]] = {}
     for p in found:
-        kernels.setdefault((p.kernel.function, p.kernel.form, p.kernel.dtype), {})[p.card.name] = p
-    lines = [
-        f"| kernel | {' | '.join(PARTS)} | other | {' | '.join(cards)} |",
-        f"| --- |{' ---: |' * (len(PARTS) + 1 + len(cards))}",
-    ]
-    for (function, form, dtype), by_card in kernels.items():
-        counts = next(iter(by_card.values())).counts
-        cells = [f"{n:.0f}" for n in counts.values()]
-        for p in by_card.values():
-            cells.append(f"{p.share:.0%}" + ("" if p.limit == "memory" else f" {p.limit}"))
-        lines.append(f"| {function} {form} {dtype} | {' | '.join(cells)} |")
+        kernels.setdefault(str(p.kernel), []).append(p)
+    return list(kernels.values())
+
+
+def table(found: Sequence[Prediction]) -> str:
+    """A line a form and dtype: the slowest kernel on every card, and how many are fast enough."""
+    cards = list(dict.fromkeys(p.card.name for p in found))
+    groups: dict[tuple[str, str], dict[str, list[Prediction]]] = {}
+    for p in found:
+        group = groups.setdefault((FORMS[p.kernel.form], p.kernel.dtype), {})
+        group.setdefault(p.card.name, []).append(p)
+    lines = [f"| kernels | {' | '.join(cards)} |", f"| --- |{' --- |' * len(cards)}"]
+    for (form, dtype), by_card in groups.items():
+        cells = []
+        for some in by_card.values():
+            worst = min(some, key=lambda p: p.share)
+            enough = sum(p.share >= ENOUGH for p in some)
+            cells.append(f"{worst}")
+            if enough < len(some):
+                cells[-1] += (
+                    f" ({worst.kernel.function}); {enough} of {len(some)} from {ENOUGH:.0%}"
+                )
+        lines.append(f"| {form}, {dtype} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -230,14 +253,12 @@ def main() -> int:
         for some in pool.map(predictions, *zip(*jobs, strict=True), [cards] * len(jobs)):
             found += some
     text = table(found)
-    print("A prediction from machine code and published rates; nothing here was run on a card.\n")
-    print(text)
+    print("A prediction from machine code and published rates; nothing here was run on a card.")
+    print("Instructions an element by part, and the share of the bandwidth that is left:\n")
+    print(*map(line, by_kernel(found)), "", text, sep="\n")
     if options.write:
         options.write.write_text(fill(options.write.read_text(), {"roofline": text}))
-    missed = [p for p in found if p.is_wanted and p.share < ENOUGH]
-    for p in missed:
-        print(f"below {ENOUGH:.0%}: {p.kernel} on {p.card.name}: {p.share:.0%}, {p.limit}")
-    return bool(missed)
+    return 0
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ and draws ``performance.png`` beside it.
 
 import argparse
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

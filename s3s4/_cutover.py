@@ -195,9 +195,7 @@ def _use_threads(scalar: type[np.generic], found: Comparison) -> None:
     _cpu.set_parallel_size(name, dtype, min(max(wanted, usual // WITHIN), WITHIN * usual))
 
 
-def _measure_threads(
-    index: tuple[str, str], progress: Callable[[Sample], object]
-) -> Comparison:
+def _measure_threads(index: tuple[str, str], progress: Callable[[Sample], object]) -> Comparison:
     dtype = np.dtype(index[1])
     name, parameters = _example(dtype)
     ufunc = _cpu.ufuncs[name]

@@ -103,9 +103,7 @@ def flat(function: Function, width: int, shared: bool) -> list[str]:
         return lambda name: f"real({name}{place})" if name in arrays else name
 
     loop = [load(name) for name in arrays if name != "g"]
-    loop += [
-        call(function, at(f"_{j}"), [f"{out}_{j}" for out in outs]) for j in range(width)
-    ]
+    loop += [call(function, at(f"_{j}"), [f"{out}_{j}" for out in outs]) for j in range(width)]
     if has_factor(function):
         loop.append(load("g"))
         loop += [f"{one} = real(g_{j}) * {one}" for out in outs for j, one in enumerate(lanes(out))]
@@ -140,7 +138,7 @@ def steps(axes: tuple[str, ...]) -> list[str]:
 
 
 def advance(axes: tuple[str, ...]) -> list[str]:
-    """Add the steps to what `split` made of an index: divisions would take most of a loop's time."""
+    """Add the steps to what `split` made: divisions would take most of a loop's time."""
     lines = []
     for axis in reversed(axes):
         lines.append(f"{axis} += step_{axis}")
@@ -185,11 +183,7 @@ def reduce(function: Function) -> list[str]:
     lines = [
         f"def {function.name}_reduce({listed([*steps(AXES[2:]), *inputs, *outs])}):",
         "    thread, slot, piece = cuda.threadIdx.x, cuda.blockIdx.x, cuda.blockIdx.y",
-        *(
-            f"    {out}_{part} = cuda.shared.array(THREADS, real)"
-            for out in sums
-            for part in PAIR
-        ),
+        *(f"    {out}_{part} = cuda.shared.array(THREADS, real)" for out in sums for part in PAIR),
         *(f"    {out}_high[thread] = {out}_low[thread] = real(0.0)" for out in sums),
         *indented([*split("slot", AXES[:2]), *split("piece * THREADS + thread", AXES[2:])], 1),
         "    while c < x.shape[2]:",

@@ -37,9 +37,7 @@ def strided(
     if SIMULATED:
         base = array._ary if dtype is None else array._ary.view(dtype)
         return type(array)(np.lib.stride_tricks.as_strided(base, shape, strides))
-    return type(array)(
-        tuple(shape), tuple(strides), dtype or array.dtype, gpu_data=array.gpu_data
-    )
+    return type(array)(tuple(shape), tuple(strides), dtype or array.dtype, gpu_data=array.gpu_data)
 
 
 def _is_flat(array: Any, shape: tuple[int, ...]) -> bool:
@@ -90,8 +88,7 @@ def launch(
         raise ValueError(f"on the GPU an array may have {AXES} axes that do not run on")
     lengths = padded(lengths, AXES, 1)
     views = [
-        strided(a, lengths, padded(s, AXES, 0))
-        for a, s in zip(everything, strides, strict=True)
+        strided(a, lengths, padded(s, AXES, 0)) for a, s in zip(everything, strides, strict=True)
     ]
     blocks = min(-(-n // THREADS), _processors() * BLOCKS_A_PROCESSOR)
     kernel(f"{function}_walk", dtype)[blocks, THREADS, stream](

@@ -29,9 +29,7 @@ class _Slot:
             self.host = [cuda.pinned_array(chunk, np.uint8) for _ in range(count)]
         except Exception:  # pinned memory is scarce, and pageable memory works
             self.host = [np.empty(chunk, np.uint8) for _ in range(count)]
-        self.device = [
-            cuda.device_array(chunk, np.uint8, stream=self.stream) for _ in range(count)
-        ]
+        self.device = [cuda.device_array(chunk, np.uint8, stream=self.stream) for _ in range(count)]
         self.waiting: tuple[slice, Sequence[np.ndarray], Sequence[np.ndarray]] | None = None
 
     def buffers(self, length: int, dtype: np.dtype) -> Iterator[tuple[np.ndarray, Any]]:

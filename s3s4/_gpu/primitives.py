@@ -12,6 +12,7 @@ import numpy as np
 
 from s3s4._gpu.toolchain import fused_operation, inline, power_of_two_by, reciprocal
 
+
 class Constants(NamedTuple):
     """What differs between the arithmetic of two types."""
 
@@ -114,6 +115,7 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
             p = fma(p, f, p4)
             p = fma(p, f, p5)
             return fma(p, f, p6)
+
         # The divisions of formulas.py have denominators of at least 1: no operand needs the care
         # that takes the compiler's own division twice as long. With 1 / b to within a unit in the
         # last place the correction leaves half a unit of error. It is NaN where b is infinite.
