@@ -5,18 +5,21 @@ compared; test_gpu.py starts it.
 """
 
 import itertools
+import pickle
 import sys
 import threading
+import types
 import warnings
 
 import numpy as np
+import pytest
 from numba import cuda
 
 import accuracy
 import oracle
 import s3s4
-from s3s4 import _cpu, _devices, _gpu
-from s3s4._gpu import on_host
+from s3s4 import _cache, _cpu, _devices, _gpu
+from s3s4._gpu import foreign, on_host, stored, toolchain
 from s3s4._gpu.kernels import THREADS, width
 from support import ACTIVATIONS, UFUNCS, assert_same_bits, inputs, outputs
 
@@ -222,6 +225,50 @@ def libraries():
     return 6
 
 
+def streams():
+    """Which stream an array is worked on, by what its library tells."""
+
+    class Interface:
+        def __init__(self, **more):
+            self.__cuda_array_interface__ = {"data": (0, True), **more}
+
+    foreign.SIMULATED = False  # the simulator has no streams: names of them will do
+    foreign.cuda = types.SimpleNamespace(
+        default_stream=lambda: "legacy",
+        per_thread_default_stream=lambda: "per thread",
+        external_stream=lambda number: number,
+        gpus=[f"device {number}" for number in range(4)],
+    )
+    try:
+        assert foreign.place(Interface()) == ("legacy", False)
+        assert foreign.place(Interface(stream=1)) == ("legacy", False)
+        assert foreign.place(Interface(stream=2)) == ("per thread", False)
+        assert foreign.place(Interface(stream=1234)) == (1234, False)
+        assert foreign.place(Foreign(np.zeros(3))) == ("legacy", True)
+        current = types.SimpleNamespace(cuda_stream=5678)
+        torch = types.ModuleType("torch")
+        torch.cuda = types.SimpleNamespace(current_stream=lambda device: current)
+        before = sys.modules.get("torch")
+        sys.modules["torch"] = torch
+        tensor = type("Tensor", (Interface,), {"__module__": "torch", "device": "cuda:2"})()
+        assert foreign.place(tensor) == (5678, False)
+        current.cuda_stream = 0
+        assert foreign.place(tensor) == ("legacy", False)
+        assert foreign.is_read_only(tensor)
+        far = Foreign(np.zeros(3))
+        far.ordinal = 3
+        assert foreign.on_its_device(far) == "device 3"
+    finally:
+        foreign.SIMULATED, foreign.cuda = True, cuda
+        del sys.modules["torch"]
+        if before:
+            sys.modules["torch"] = before
+    for wrong in ({"k": far}, {"out": far}):
+        with pytest.raises(ValueError, match="another GPU"):
+            s3s4.s4(Foreign(np.zeros(3)), **wrong)
+    return 11
+
+
 class Foreign:
     """An array that lies on the device for all anybody is told."""
 
@@ -231,9 +278,10 @@ class Foreign:
     shape = property(lambda self: self.array.shape)
     dtype = property(lambda self: self.array.dtype)
     device = "the only one"
+    ordinal = 0
 
     def __dlpack_device__(self):
-        return 2, 0
+        return 2, self.ordinal
 
     def __dlpack__(self, *, stream=None, **options):
         self.streams.add(stream)
@@ -293,12 +341,8 @@ def memory():
         assert len(sizes) == tried, "the buffers are not used again"
         on_host._rings.clear()
         cuda.device_array = scarce(16)
-        try:
+        with pytest.raises(MemoryError):
             s3s4.s4(x, device="gpu")
-        except MemoryError:
-            pass
-        else:
-            raise AssertionError("no MemoryError")
         big = inputs(1, 1 << 14, np.float32)[0]
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -332,12 +376,56 @@ def device_arrays():
         lambda: s3s4.s4(cuda.to_device(np.arange(3))),
         lambda: s3s4.s4(there, cuda.to_device(x.astype(float))),
     ):
-        try:
+        with pytest.raises(TypeError):
             wrong()
-        except TypeError:
-            continue
-        raise AssertionError("no TypeError")
-    return 7
+    same = cuda.to_device(x)
+    assert s3s4.s4(same, out=same) is same
+    assert_close(same.copy_to_host(), s3s4.s4(x))
+    for overlapping in (same[1:], same[::-1]):
+        with pytest.raises(ValueError, match="overlaps"):
+            s3s4.s4(same[: len(overlapping)], out=overlapping)
+    return 10
+
+
+def kept():
+    """Kernels kept on disk: found again under the same key alone, and never a reason to fail."""
+    toolchain.version, toolchain.pickled = lambda: "1", pickle.dumps
+    codegen = types.SimpleNamespace(magic_tuple=lambda: ((13, 0), (9, 0)))
+    context = types.SimpleNamespace(codegen=lambda: codegen)
+    kernel = Compiled(codegen)
+    one = stored.Kept("one")
+    assert one.load_overload("(x)", context) is None
+    one.save_overload("(x)", kernel)
+    assert one.load_overload("(x)", context).codegen.text == "compiled"
+    assert one.load_overload("(y)", context) is None
+    assert stored.Kept("other").load_overload("(x)", context) is None
+    toolchain.version = lambda: "2"
+    assert one.load_overload("(x)", context) is None
+    toolchain.version = lambda: "1"
+    codegen.magic_tuple = lambda: ((13, 0), (8, 0))
+    assert one.load_overload("(x)", context) is None
+    codegen.magic_tuple = lambda: ((13, 0), (9, 0))
+    for garbage in ("", "no base64", "AAAA", 7):
+        _cache.store(one._key("(x)", codegen), garbage)
+        assert one.load_overload("(x)", context) is None
+    toolchain.pickled = None
+    one.save_overload("(x)", kernel)
+    return 11
+
+
+class Compiled:
+    """A kernel as far as the cache is concerned."""
+
+    def __init__(self, codegen):
+        self.codegen = codegen
+
+    def __reduce__(self):
+        return Compiled, (Text("compiled"),)
+
+
+class Text:
+    def __init__(self, text):
+        self.text = text
 
 
 def choices():

@@ -46,6 +46,8 @@ def simulated(folder, *arguments):
         "gradients",
         "sums",
         "libraries",
+        "streams",
+        "kept",
         "chunks",
         "memory",
         "device_arrays",
