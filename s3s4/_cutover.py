@@ -37,7 +37,7 @@ THREADS_SIZES = [1 << step for step in range(10, 19, 2)]
 THREADS_FLOOR = 1 << 13
 """Calls of fewer elements do not look for what was measured."""
 KINDS = ("value", "value_dx")
-THREADED = (np.float32, np.float64)
+THREADED: tuple[type[np.generic], ...] = (np.float32, np.float64)
 WITHIN = 8
 """How far the threads' cutover may be from the kernels' constant, as a factor."""
 
@@ -109,8 +109,8 @@ def calibrate(
                 gpu = f"{gpu}: its times say nothing of a GPU"
             else:
                 for kind in KINDS:
-                    for scalar in _cpu.FLOATS:
-                        index = (kind, np.dtype(scalar).name)
+                    for measured in _cpu.FLOATS:
+                        index = (kind, np.dtype(measured).name)
                         found[index] = _of_gpu(backend, index, force, progress)
         except _devices.GPUUnavailable as error:
             gpu = str(error)

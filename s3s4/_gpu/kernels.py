@@ -27,7 +27,7 @@ Sixteen bytes are eight halves, which a thread holds as floats at the same time.
 
 def width(dtype: Any) -> int:
     """Elements of 16 bytes."""
-    return ALIGNMENT // np.dtype(dtype).itemsize
+    return ALIGNMENT // int(np.dtype(dtype).itemsize)
 
 
 @cache

@@ -43,8 +43,8 @@ def inline(function: Callable[..., Any]) -> Any:
 
 
 if SIMULATED:
-    _WIDER = {np.float32: np.float64, np.float64: np.longdouble}
-    _BITS = {np.float32: np.int32, np.float64: np.int64}
+    _WIDER: dict[Any, Any] = {np.float32: np.float64, np.float64: np.longdouble}
+    _BITS: dict[Any, Any] = {np.float32: np.int32, np.float64: np.int64}
 
     def _over(view: Any, strides: Any) -> Any:
         span = sum((n - 1) * s for n, s in zip(view.shape, strides, strict=True))
