@@ -115,13 +115,15 @@ def argument_types(text: Any, form: str, dtype: str) -> tuple[Any, ...]:
     flat, strided, sums = t.Array(memory, 1, "C"), t.Array(memory, 4, "A"), t.Array(real, 3, "C")
 
     def one(name: str) -> Any:
-        if name == "n" or name.startswith("step_"):
+        if name.startswith("step_"):
+            return t.int64 if form.endswith("wide") else t.int32
+        if name == "n":
             return t.int64
         if form == "total":
             return sums if name == "partial" else flat
-        if form == "reduce" and name.startswith("out") and name != "out0":
+        if "reduce" in form and name.startswith("out") and name != "out0":
             return sums
-        if form in ("walk", "reduce"):
+        if "walk" in form or "reduce" in form:
             return strided
         is_array = form == "full" or name in ("g", "x") or name.startswith("out")
         return flat if is_array else real
@@ -142,6 +144,10 @@ def kernels(function: str, dtype: str) -> Iterator[Kernel]:
         text = backend.texts(scalar, form == "shared").get(name)
         if text is not None:
             yield compiled(function, text, form, dtype)
+        # Indices of 64 bits, for axes of more than 2^30, take registers: the largest bodies tell.
+        if text is not None and form in ("walk", "reduce") and function.endswith("_backward"):
+            wide = backend.texts(scalar, False, np.int64)[name]
+            yield compiled(function, wide, f"{form} wide", dtype)
     if function == functions()[0]:
         yield compiled("(sums)", backend.texts(scalar, False)["total"], "total", dtype)
 
@@ -149,7 +155,7 @@ def kernels(function: str, dtype: str) -> Iterator[Kernel]:
 def compiled(function: str, text: Any, form: str, dtype: str) -> Kernel:
     from numba import cuda
 
-    from s3s4._gpu.kernels import REGISTERS
+    from s3s4._gpu.kernels import registers
 
     arguments = argument_types(text, form, dtype)
     ptx, _ = cuda.compile(
@@ -159,10 +165,10 @@ def compiled(function: str, text: Any, form: str, dtype: str) -> Kernel:
         function,
         form,
         dtype,
-        REGISTERS[np.dtype(dtype).type],
+        registers(np.dtype(dtype).type, np.int64 if form.endswith("wide") else np.int32),
         sum(type(a).__name__ == "Array" and a.ndim != 3 for a in arguments),
         1
-        if form == "reduce"
+        if "reduce" in form
         else sum(n.startswith("out") for n in inspect.signature(text).parameters),
         ptx if isinstance(ptx, str) else ptx.decode(),
     )

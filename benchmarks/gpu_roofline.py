@@ -185,7 +185,7 @@ def part_of(instruction: str) -> str:
 def predictions(function: str, dtype: str, cards: Sequence[Card]) -> list[Prediction]:
     found = []
     for kernel in gpu_offline.kernels(function, dtype):
-        if kernel.form == "total":
+        if kernel.form not in FORMS:
             continue
         for capability in dict.fromkeys(card.capability for card in cards):
             code = gpu_offline.assembled(kernel, capability, disassemble=True).code

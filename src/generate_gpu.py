@@ -7,7 +7,8 @@ Design:
 - A function of the table becomes a scalar function and, by storage width, kernels around it: loops
   over memory cannot be written once for one, two or three arrays, for Numba compiles no *args.
 - Every name that is not Python's comes in as an argument of `build`: the text imports nothing, and
-  the types in memory and of the arithmetic are two of those names, `storage` and `real`.
+  the types in memory, of the arithmetic and of indices are among those names: `storage`, `real`
+  and `index`.
 """
 
 import ast
@@ -127,9 +128,9 @@ def split(value: str, axes: tuple[str, ...]) -> list[str]:
     """Divide a number by the lengths of axes of x, the last one running fastest."""
     lines = [f"rest = {value}"]
     for axis in reversed(axes[1:]):
-        length = f"x.shape[{AXES.index(axis)}]"
-        lines += [f"{axis} = rest % {length}", f"rest = rest // {length}"]
-    return [*lines, f"{axes[0]} = rest"]
+        size = f"x.shape[{AXES.index(axis)}]"
+        lines += [f"{axis} = index(rest % {size})", f"rest = rest // {size}"]
+    return [*lines, f"{axes[0]} = index(rest)"]
 
 
 def steps(axes: tuple[str, ...]) -> list[str]:
@@ -138,15 +139,25 @@ def steps(axes: tuple[str, ...]) -> list[str]:
 
 
 def advance(axes: tuple[str, ...]) -> list[str]:
-    """Add the steps to what `split` made: divisions would take most of a loop's time."""
+    """Add the steps to what `split` made: divisions would take most of a loop's time.
+
+    Numba makes 64 bits of any sum of integers, so that each is brought back to its type.
+    """
     lines = []
     for axis in reversed(axes):
-        lines.append(f"{axis} += step_{axis}")
+        lines.append(f"{axis} = index({axis} + step_{axis})")
         if axis != axes[0]:
-            length = f"x.shape[{AXES.index(axis)}]"
             before = axes[axes.index(axis) - 1]
-            lines += [f"if {axis} >= {length}:", f"    {axis} -= {length}", f"    {before} += 1"]
+            lines += [
+                f"if {axis} >= {length(axis)}:",
+                f"    {axis} = index({axis} - {length(axis)})",
+                f"    {before} = index({before} + 1)",
+            ]
     return lines
+
+
+def length(axis: str) -> str:
+    return f"index(x.shape[{AXES.index(axis)}])"
 
 
 def indented(lines: list[str], steps: int) -> list[str]:
@@ -164,7 +175,7 @@ def walk(function: Function) -> list[str]:
     return [
         f"def {function.name}_walk({listed([*steps(AXES), *inputs, *outs])}):",
         *indented(split("cuda.grid(1)", AXES), 1),
-        "    while a < x.shape[0]:",
+        f"    while a < {length('a')}:",
         *indented(element(function, strided, [f"{out}_0" for out in outs]), 2),
         *(f"        put({out}, {at}, {out}_0)" for out in outs),
         *indented(advance(AXES), 2),
@@ -186,7 +197,7 @@ def reduce(function: Function) -> list[str]:
         *(f"    {out}_{part} = cuda.shared.array(THREADS, real)" for out in sums for part in PAIR),
         *(f"    {out}_high[thread] = {out}_low[thread] = real(0.0)" for out in sums),
         *indented([*split("slot", AXES[:2]), *split("piece * THREADS + thread", AXES[2:])], 1),
-        "    while c < x.shape[2]:",
+        f"    while c < {length('c')}:",
         *indented(element(function, strided, [f"{out}_0" for out in outs]), 2),
         f"        put(out0, {at}, out0_0)",
         *(f"        {added(out, f'{out}_0')}" for out in sums),
@@ -242,7 +253,7 @@ def module(functions: list[Function]) -> str:
         '"""The kernels of a GPU, generated from formulas.py: `build` makes those of one type."""',
         "",
         "",
-        "def build(module, inline, storage, real, access, primitives, THREADS):",
+        "def build(module, inline, storage, real, index, access, primitives, THREADS):",
         "    # The simulator looks for the module among a kernel's globals.",
         "    global cuda",
         "    cuda = module",

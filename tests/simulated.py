@@ -19,7 +19,7 @@ import accuracy
 import oracle
 import s3s4
 from s3s4 import _cache, _cpu, _devices, _gpu
-from s3s4._gpu import foreign, on_host, stored, toolchain
+from s3s4._gpu import foreign, on_device, on_host, stored, toolchain
 from s3s4._gpu.kernels import THREADS, width
 from support import ACTIVATIONS, UFUNCS, assert_same_bits, inputs, outputs
 
@@ -122,10 +122,10 @@ def hard_parameters():
     return compared
 
 
-def layouts():
+def layouts(dtypes=DTYPES):
     """Strides, broadcasting, odd addresses and out, on the device without leaving it."""
     compared = 0
-    for name, dtype in itertools.product(examples(), DTYPES):
+    for name, dtype in itertools.product(examples(), dtypes):
         ufunc, count = UFUNCS[name], parameters_of(name)
         x, k = inputs(2, (4, 3, 6), dtype)
         base = np.zeros(41, dtype)
@@ -155,17 +155,26 @@ def layouts():
     return compared
 
 
+def wide():
+    """The same with indices of 64 bits, as axes beyond 2^30 need them."""
+    before, on_device.NARROW = on_device.NARROW, 0
+    try:
+        return layouts([np.float32]) + gradients([np.float32])
+    finally:
+        on_device.NARROW = before
+
+
 def view(array):
     """An array of the simulated device with the strides of an array of the host."""
     there = cuda.to_device(np.zeros(1, array.dtype))
     return type(there)(array)
 
 
-def gradients():
+def gradients(dtypes=DTYPES):
     """Sums on the device: every shape of a parameter, and every activation."""
     compared = 0
     by_count = {len(a.parameters): a for a in reversed(ACTIVATIONS)}.values()
-    for activation, dtype in itertools.product(ACTIVATIONS, DTYPES):
+    for activation, dtype in itertools.product(ACTIVATIONS, dtypes):
         g, x = inputs(2, (3, 2, 4), dtype)
         shapes = [(), (4,), (2, 1), (3, 1, 1), (1, 2, 4), (3, 2, 4)]
         if activation not in by_count or not activation.parameters:

@@ -43,6 +43,7 @@ def simulated(folder, *arguments):
         "errors",
         "hard_parameters",
         "layouts",
+        "wide",
         "gradients",
         "sums",
         "libraries",

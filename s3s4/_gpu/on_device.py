@@ -15,7 +15,7 @@ import numpy as np
 from s3s4._device_arrays import lies_on_device
 from s3s4._gpu import foreign
 from s3s4._gpu.axes import broadcast_strides, joined, padded
-from s3s4._gpu.kernels import BLOCKS_A_PROCESSOR, FLOATS, THREADS, kernel, width
+from s3s4._gpu.kernels import BLOCKS_A_PROCESSOR, FLOATS, NARROW, THREADS, kernel, width
 from s3s4._gpu.primitives import CONSTANTS
 from s3s4._gpu.toolchain import ALIGNMENT, SIMULATED, cuda, quietly
 
@@ -91,18 +91,25 @@ def launch(
         strided(a, lengths, padded(s, AXES, 0)) for a, s in zip(everything, strides, strict=True)
     ]
     blocks = min(-(-n // THREADS), _processors() * BLOCKS_A_PROCESSOR)
-    kernel(f"{function}_walk", dtype)[blocks, THREADS, stream](
-        *_steps(blocks * THREADS, lengths), *views
+    index = _index(lengths, strides)
+    kernel(f"{function}_walk", dtype, index=index)[blocks, THREADS, stream](
+        *_steps(blocks * THREADS, lengths, index), *views
     )
 
 
-def _steps(count: int, lengths: Sequence[int]) -> list[np.int64]:
+def _index(lengths: Sequence[int], strides: Sequence[Sequence[int]]) -> type[np.signedinteger]:
+    """The type that holds every index, and every product with a stride when widened."""
+    most = max([*lengths, *(abs(s) for one in strides for s in one)])
+    return np.int32 if most < NARROW else np.int64
+
+
+def _steps(count: int, lengths: Sequence[int], index: type[np.signedinteger]) -> list[Any]:
     """How far a number of elements goes along each axis, the last one running fastest."""
-    steps = []
+    steps: list[Any] = []
     for length in reversed(lengths[1:]):
         count, rest = divmod(count, length)
-        steps.append(np.int64(rest))
-    return [np.int64(count), *reversed(steps)]
+        steps.append(index(rest))
+    return [index(count), *reversed(steps)]
 
 
 def evaluate(
@@ -280,8 +287,9 @@ def _reduce(
         operands = [
             strided(a, lengths, s) for a, s in zip((*arrays, results[0]), views, strict=True)
         ]
-        kernel(f"{function}_reduce", dtype.type)[(kept_size, pieces), THREADS, stream](
-            *_steps(pieces * THREADS, lengths[2:]), *operands, *partial
+        kind = _index(lengths, views)
+        kernel(f"{function}_reduce", dtype.type, index=kind)[(kept_size, pieces), THREADS, stream](
+            *_steps(pieces * THREADS, lengths[2:], kind), *operands, *partial
         )
     flat = strided(results[1 + index], (kept_size,), (dtype.itemsize,))
     blocks = min(-(-kept_size // THREADS), _processors() * BLOCKS_A_PROCESSOR)

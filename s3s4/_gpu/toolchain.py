@@ -201,6 +201,10 @@ else:
         offset = ir.Constant(ir.IntType(64), 0)
         strides = cgutils.unpack_tuple(builder, view.strides)
         for index, stride in zip(arguments[1:5], strides, strict=True):
+            if index.type.width == 32:
+                # Two numbers of 32 bits: their product of 64 is one instruction.
+                stride = builder.sext(builder.trunc(stride, index.type), offset.type)
+                index = builder.sext(index, offset.type)
             offset = builder.add(offset, builder.mul(index, stride))
         start = builder.bitcast(view.data, ir.IntType(8).as_pointer())
         return builder.bitcast(builder.gep(start, [offset]), view.data.type)
