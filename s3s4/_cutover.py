@@ -99,8 +99,10 @@ def calibrate(
         if _cpu.get_num_threads() > 1:
             for scalar in THREADED:
                 index = ("threads", np.dtype(scalar).name)
-                found[index] = _comparison(index, {}, _measure_threads, force, progress)
-                _use_threads(scalar, found[index])
+                threads = _comparison(index, {}, _measure_threads, force, progress)
+                if _means_something(threads):
+                    found[index] = threads
+                    _use_threads(scalar, threads)
             _state.threads_restored = True
         try:
             backend = _devices.gpu()
@@ -186,8 +188,6 @@ def restore_threads() -> None:
 
 
 def _use_threads(scalar: type[np.generic], found: Comparison) -> None:
-    if not _means_something(found):
-        return
     dtype = np.dtype(scalar)
     name, _ = _example(dtype)
     usual = _cpu.usual_parallel_size(name, dtype)

@@ -315,13 +315,19 @@ def chunks():
     out = np.empty((10, 20), np.float32)[:, ::2]
     assert s3s4.s4(x.reshape(10, 10), out=out, device="gpu") is out
     assert_close(out, s3s4.s4(x.reshape(10, 10)))
+    for odd in (x[::-1], x[::2], x.reshape(10, 10).T, x.astype(">f4")):
+        assert_close(s3s4.s4(odd, device="gpu"), s3s4.s4(odd))
+        assert_close(s3s4.s4(odd, odd[-1], device="gpu"), s3s4.s4(odd, odd[-1]))
+    wide = np.empty(100)
+    assert s3s4.s4(x, out=wide, device="gpu") is wide
+    np.testing.assert_allclose(wide, s3s4.s4(x), rtol=1e-6)
     same = x.copy()
     assert s3s4.s4(same, out=same, device="gpu") is same
     assert_close(same, s3s4.s4(x))
     shifted = x.copy()
     s3s4.s4(shifted[:-1], out=shifted[1:], device="gpu")
     assert_close(shifted[1:], s3s4.s4(x[:-1]))
-    return 5
+    return 14
 
 
 def memory():
