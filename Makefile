@@ -27,7 +27,7 @@ PIP := -m pip --disable-pip-version-check
 # From a folder without the package's source, which would hide the installed one and its stubs.
 MYPY := $(CURDIR)/.venv-lint/bin/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
 SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
-    src/*.py src/*.pyx src/*.h src/meson.build s3s4/*.py s3s4/*.pyi s3s4/py.typed s3s4/meson.build)
+    src/*.py src/*.pyx src/*.pxi src/*.h src/meson.build s3s4/*.py s3s4/*.pyi s3s4/py.typed s3s4/meson.build)
 
 .PHONY: demo test slow fuzz sanitize arm64 dev lint bench wheel sdist audit smoke gpu-check \
     portability clean
@@ -62,7 +62,7 @@ dev: .venv/requirements
 lint: .venv-lint/installed
 	.venv-lint/bin/ruff check
 	.venv-lint/bin/ruff format --check
-	PATH="$(CURDIR)/.venv-lint/bin:$$PATH" cython-lint src/*.pyx
+	PATH="$(CURDIR)/.venv-lint/bin:$$PATH" cython-lint src/*.pyx src/*.pxi
 	cd build && $(MYPY) -p s3s4
 	cd tests && $(MYPY) typing_example.py
 	cd src && $(MYPY) generate_stubs.py generate_embedding.py
