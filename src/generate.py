@@ -257,25 +257,38 @@ def table(formulas: Formulas) -> list[Function]:
     return functions
 
 
+def fused(node: ast.expr) -> ast.expr:
+    """One operation fma(a, b, c) for a b + c; any other expression as it is."""
+
+    def fma(a: ast.expr, b: ast.expr, c: ast.expr) -> ast.expr:
+        return ast.Call(ast.Name("fma"), [a, b, c], [])
+
+    def minus(operand: ast.expr) -> ast.expr:
+        return ast.UnaryOp(ast.USub(), operand)
+
+    match node:
+        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Add(), right=c):
+            return fma(a, b, c)
+        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Sub(), right=c):
+            return fma(a, b, minus(c))
+        case ast.BinOp(left=c, op=ast.Add(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
+            return fma(a, b, c)
+        case ast.BinOp(left=c, op=ast.Sub(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
+            return fma(minus(a), b, c)
+    return node
+
+
 def c_expression(node: ast.expr, kind: str, uniform: frozenset[str] = frozenset()) -> str:
     """A C expression; `uniform` names the arguments that a whole loop shares."""
 
     def c(child: ast.expr) -> str:
         return c_expression(child, kind, uniform)
 
-    match node:
+    match fused(node):
         case ast.Constant(value=int() | float() as value):
             return f"{float(value)!r}{C_TYPES[kind][1]}"
         case ast.Name(id=name):
             return name
-        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Add(), right=right):
-            return f"s3s4_fma_{kind}({c(a)}, {c(b)}, {c(right)})"
-        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Sub(), right=right):
-            return f"s3s4_fma_{kind}({c(a)}, {c(b)}, -{c(right)})"
-        case ast.BinOp(left=left, op=ast.Add(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
-            return f"s3s4_fma_{kind}({c(a)}, {c(b)}, {c(left)})"
-        case ast.BinOp(left=left, op=ast.Sub(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
-            return f"s3s4_fma_{kind}(-{c(a)}, {c(b)}, {c(left)})"
         case ast.BinOp(left=left, op=op, right=right):
             return f"({c(left)} {OPERATORS[type(op)]} {c(right)})"
         case ast.UnaryOp(operand=operand):

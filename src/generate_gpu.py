@@ -7,33 +7,24 @@ Design:
   over memory cannot be written once for one, two or three arrays, for Numba compiles no *args.
 - Every name that is not Python's comes in as an argument of `build`: the text imports nothing, and
   the types in memory and of the arithmetic are two of those names, `storage` and `real`.
-- a b + c is the same fused operation as in the C that generate.py makes of the same body.
 """
 
 import ast
 import sys
 from pathlib import Path
 
-from generate import OPERATORS, Formulas, Function, Refused, table
+from generate import OPERATORS, Formulas, Function, Refused, fused, table
 
 WIDTHS = (2, 4, 8)  # elements of 16 bytes
 AXES = ("a", "b", "c", "d")
 
 
 def expression(node: ast.expr) -> str:
-    match node:
+    match fused(node):
         case ast.Constant(value=value):
             return f"real({float(value)!r})"
         case ast.Name(id=name):
             return name
-        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Add(), right=c):
-            return f"fma({expression(a)}, {expression(b)}, {expression(c)})"
-        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Sub(), right=c):
-            return f"fma({expression(a)}, {expression(b)}, -{expression(c)})"
-        case ast.BinOp(left=c, op=ast.Add(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
-            return f"fma({expression(a)}, {expression(b)}, {expression(c)})"
-        case ast.BinOp(left=c, op=ast.Sub(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
-            return f"fma(-{expression(a)}, {expression(b)}, {expression(c)})"
         case ast.BinOp(left=left, op=op, right=right):
             return f"({expression(left)} {OPERATORS[type(op)]} {expression(right)})"
         case ast.UnaryOp(operand=operand):
