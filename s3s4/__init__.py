@@ -10,6 +10,7 @@ from s3s4._embedding import _C_API as _C_API
 from s3s4._embedding import __pyx_capi__ as __pyx_capi__
 from s3s4._embedding import c_functions, get_include
 from s3s4._published import S3Activation, S4Activation
+from s3s4._rrelu import rrelu_training
 
 globals().update(activations)
 
@@ -28,6 +29,7 @@ __all__ = [
     "get",
     "get_include",
     "get_num_threads",
+    "rrelu_training",
     "set_num_threads",
     "show_config",
     "threads",

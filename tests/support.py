@@ -9,8 +9,18 @@ import numpy as np
 
 import s3s4
 
-ACTIVATIONS = list(s3s4.activations.values())
-UFUNCS = {name: ufunc for name, ufunc in vars(s3s4.ufuncs).items() if isinstance(ufunc, np.ufunc)}
+EVERY_ACTIVATION = list(s3s4.activations.values())
+EVERY_UFUNC = {name: u for name, u in vars(s3s4.ufuncs).items() if isinstance(u, np.ufunc)}
+
+# What moves data knows a function by its numbers of inputs and outputs alone: for each number of
+# parameters one activation stands for all where layouts, types and threads are tried.
+ACTIVATIONS = [s3s4.s3, s3s4.s4, s3s4.softplus]
+UFUNCS = {
+    name: ufunc
+    for name, ufunc in EVERY_UFUNC.items()
+    if any(name == a.name or name.startswith(f"{a.name}_d") for a in ACTIVATIONS)
+    or name in {f"{a.name}_value_dx" for a in ACTIVATIONS}
+}
 DTYPES = ("float16", "float32", "float64", "longdouble")
 
 # Large enough for threads whatever the threshold is, and no multiple of any vector or block.
