@@ -46,10 +46,14 @@ def assert_same_bits(actual: Any, expected: Any) -> None:
 
 
 def python(code: str, *, timeout: float = 60, check: bool = True, **environment: str) -> Any:
-    """Run code in a fresh interpreter, which must end in time; return the completed process."""
+    """Run code in a fresh interpreter, which must end in time; return the completed process.
+
+    A variable of the environment that is given as empty is not there at all.
+    """
+    variables = {name: value for name, value in {**os.environ, **environment}.items() if value}
     done = subprocess.run(
         [sys.executable, "-P", "-W", "default", "-c", code],
-        env={**os.environ, **environment},
+        env=variables,
         capture_output=True,
         text=True,
         timeout=timeout,

@@ -12,7 +12,7 @@ from pathlib import Path
 import cffi
 import numpy as np
 import pytest
-from scipy import LowLevelCallable, integrate, ndimage
+from scipy import LowLevelCallable, integrate
 
 import s3s4
 from support import python
@@ -51,6 +51,14 @@ def in_python(folder, code):
         f"import sys; sys.path.insert(0, {str(folder)!r})\nimport layer, numpy as np, s3s4\n{code}"
     )
     return python(code, check=True).stdout
+
+
+def assert_pairs_agree(printed):
+    """Compare what an example prints: two numbers on a line, a result and the wanted one."""
+    assert printed
+    for line in printed.splitlines():
+        actual, wanted = line.split()
+        assert actual == wanted or float(actual) == pytest.approx(float(wanted), rel=1e-9)
 
 
 @pytest.mark.parametrize("compilers", PAIRS)
@@ -119,22 +127,10 @@ def test_cython(layer):
     )
 
 
-def test_generic_filter(layer, monkeypatch):
-    monkeypatch.syspath_prepend(layer)
-    monkeypatch.delitem(sys.modules, "layer", raising=False)
-    import layer as module
-
-    k = ctypes.c_double(3)
-    callback = LowLevelCallable.from_cython(
-        module,
-        "mean_s4",
-        ctypes.cast(ctypes.pointer(k), ctypes.c_void_p),
-        "int (double *, npy_intp, double *, void *)",
-    )
-    image = np.random.default_rng(0).normal(size=(20, 30))
-    wanted = s3s4.s4(ndimage.uniform_filter(image, 3), 3)
-    actual = ndimage.generic_filter(image, callback, 3)
-    np.testing.assert_allclose(actual, wanted, rtol=1e-12, atol=1e-15)
+def test_cython_from_python(layer):
+    use = EXAMPLES / "cython-setuptools" / "use.py"
+    code = f"import runpy, sys; sys.path.insert(0, {str(layer)!r}); runpy.run_path({str(use)!r})"
+    assert_pairs_agree(shell(sys.executable, "-P", "-c", code, cwd="/"))
 
 
 def test_another_abi_is_refused(layer):
@@ -166,11 +162,9 @@ def test_cflags_need_no_click():
     assert (Path(s3s4.get_include()) / "s3s4.h").is_file()
 
 
-def test_addresses():
-    printed = shell(sys.executable, str(EXAMPLES / "python" / "addresses.py"), cwd="/")
-    for line in printed.splitlines():
-        actual, wanted = line.split()
-        assert actual == wanted or float(actual) == pytest.approx(float(wanted), rel=1e-9)
+@pytest.mark.parametrize("name", ["addresses", "pipeline"])
+def test_python(name):
+    assert_pairs_agree(shell(sys.executable, str(EXAMPLES / "python" / f"{name}.py"), cwd="/"))
 
 
 def test_page_shows_the_examples_as_they_are():
