@@ -47,6 +47,11 @@ cdef extern from *:
                               (char *)(pointer), {(length)},                       \\
                               {(Py_ssize_t)sizeof(*(pointer))}, {-1}})
 
+    #if defined(__clang__)
+    #define S3S4_COMPILER __VERSION__
+    #else
+    #define S3S4_COMPILER "gcc " __VERSION__
+    #endif
     #define S3S4_STRING_(text) #text
     #define S3S4_STRING(text) S3S4_STRING_(text)
     """
@@ -80,7 +85,7 @@ cdef extern from *:
     cnp.PyUFuncGenericFunction symbols_loop_f32 "s3s4_loop_f32"
     cnp.PyUFuncGenericFunction symbols_loop_f64 "s3s4_loop_f64"
 
-    const char *COMPILER "__VERSION__"
+    const char *COMPILER "S3S4_COMPILER"
     const char *FLAGS "S3S4_STRING(S3S4_FLAGS)"
 
     const float[::1] read_f32 "S3S4_VIEW"(const float *pointer, Py_ssize_t length) nogil

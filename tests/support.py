@@ -3,24 +3,29 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 import s3s4
 
-EVERY_ACTIVATION = list(s3s4.activations.values())
-EVERY_UFUNC = {name: u for name, u in vars(s3s4.ufuncs).items() if isinstance(u, np.ufunc)}
+ACTIVATIONS = list(s3s4.activations.values())
+UFUNCS = {name: ufunc for name, ufunc in vars(s3s4.ufuncs).items() if isinstance(ufunc, np.ufunc)}
 
-# What moves data knows a function by its numbers of inputs and outputs alone: for each number of
-# parameters one activation stands for all where layouts, types and threads are tried.
-ACTIVATIONS = [s3s4.s3, s3s4.s4, s3s4.softplus]
-UFUNCS = {
-    name: ufunc
-    for name, ufunc in EVERY_UFUNC.items()
-    if any(name == a.name or name.startswith(f"{a.name}_d") for a in ACTIVATIONS)
-    or name in {f"{a.name}_value_dx" for a in ACTIVATIONS}
-}
+
+def first_of_each(things: Iterable[Any], kind: Callable[[Any], Any]) -> list[Any]:
+    """Return the first thing of each kind."""
+    found: dict[Any, Any] = {}
+    for thing in things:
+        found.setdefault(kind(thing), thing)
+    return list(found.values())
+
+
+# What happens to memory and threads is the same code for every function with as many inputs and
+# outputs, so a test of that takes one of them. Values differ: a test of those takes all.
+ACTIVATION_KINDS = first_of_each(ACTIVATIONS, lambda a: len(a.parameters))
+UFUNC_KINDS = first_of_each(UFUNCS.values(), lambda u: (u.nin, u.nout))
 DTYPES = ("float16", "float32", "float64", "longdouble")
 
 # Large enough for threads whatever the threshold is, and no multiple of any vector or block.
@@ -56,10 +61,14 @@ def assert_same_bits(actual: Any, expected: Any) -> None:
 
 
 def python(code: str, *, timeout: float = 60, check: bool = True, **environment: str) -> Any:
-    """Run code in a fresh interpreter, which must end in time; return the completed process."""
+    """Run code in a fresh interpreter, which must end in time; return the completed process.
+
+    A variable of the environment that is given as empty is not there at all.
+    """
+    variables = {name: value for name, value in {**os.environ, **environment}.items() if value}
     done = subprocess.run(
         [sys.executable, "-P", "-W", "default", "-c", code],
-        env={**os.environ, **environment},
+        env=variables,
         capture_output=True,
         text=True,
         timeout=timeout,
