@@ -35,7 +35,8 @@ class Cell:
     timings : dict
         For each contender that took part its `Timing`.
     complaints : dict
-        For each contender with a wrong result, what is wrong with it.
+        For each contender that was not timed the reason: what is wrong with its result, or what it
+        has no means for.
     """
 
     quantity: str
@@ -75,7 +76,7 @@ class Prepared:
     slow : dict
         The only draw of those that take longer than `ONE_DRAW`.
     complaints : dict
-        Wrong results, which are not timed.
+        Why a contender is not timed: a wrong result, or no means to compute it.
     """
 
     calls: dict[str, Callable[[], Any]] = field(default_factory=dict)
@@ -87,9 +88,13 @@ def prepare(job: Job, names: Sequence[str]) -> Prepared:
     """Prepare and check contenders."""
     prepared = Prepared()
     for name in names:
-        call = CONTENDERS[name].prepare(job)
-        start = time.perf_counter()
-        result = call()
+        try:
+            call = CONTENDERS[name].prepare(job)
+            start = time.perf_counter()
+            result = call()
+        except NotImplementedError as reason:
+            prepared.complaints[name] = str(reason)
+            continue
         seconds = time.perf_counter() - start
         wrong = "" if CONTENDERS[name].is_limit else complaint(job, result)
         if wrong:
