@@ -10,7 +10,7 @@ Only the functions that a library has of its own differ between them.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -100,7 +100,7 @@ class Definitions:
     def s3_smooth(self, x: Array, eps: Array) -> Array:
         """Return S3 with the cubic from -eps to eps that has its values and slopes there."""
         p, c, width = 1 / (1 + math.exp(eps)), 1 / (1 + eps), 2 * eps
-        t = (x + eps) / self.constant(width)
+        t = (x + self.constant(eps)) / self.constant(width)
         r = 1 - t
         start, end = self.constant(p), self.constant(eps * c)
         rise, fall = self.constant(width * p * (1 - p)), self.constant(width * c * c)
@@ -110,7 +110,7 @@ class Definitions:
     def s3_smooth_dx(self, x: Array, eps: Array) -> Array:
         """Return its derivative."""
         p, c, width = 1 / (1 + math.exp(eps)), 1 / (1 + eps), 2 * eps
-        t = (x + eps) / self.constant(width)
+        t = (x + self.constant(eps)) / self.constant(width)
         r = 1 - t
         rise, fall = self.constant(p * (1 - p)), self.constant(c * c)
         inside = (
@@ -377,3 +377,9 @@ def exact_normal(x: Array) -> Array:
 
 EXACT = replace(NUMPY, normal=exact_normal)
 """For long doubles: what every contender's results are compared with."""
+
+
+def undefined(activations: Iterable[str]) -> list[str]:
+    """Return the activations and derivatives that have no definition here."""
+    wanted = (quantity for name in activations for quantity in (name, f"{name}_dx"))
+    return [quantity for quantity in wanted if not hasattr(NUMPY, quantity)]

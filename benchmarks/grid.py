@@ -111,8 +111,7 @@ def measure(
     sizes: Sequence[int],
     names: Sequence[str],
     allowance: float,
-    *,
-    is_quick: bool = False,
+    seconds: float | None = None,
 ) -> Iterator[Cell | str]:
     """Run the grid; yield each cell, or a line that says why it was left out.
 
@@ -126,8 +125,8 @@ def measure(
         Contenders, s3s4 among them.
     allowance : float
         Seconds for all of it.
-    is_quick : bool
-        Whether a second for each race must do.
+    seconds : float, optional
+        What must do for each race, in place of a time that goes by the size.
     """
     # exp overflows in the definition where s3s4 has no need to: that is the peers' own affair.
     warnings.filterwarnings("ignore", "overflow encountered in exp", RuntimeWarning)
@@ -151,8 +150,8 @@ def measure(
                 prepared = prepare(job, names)
                 timings = race(
                     prepared.calls,
-                    1.0 if is_quick else budget(n),
-                    min_turns=2 if is_quick or n >= 10**8 else 3,
+                    seconds or budget(n),
+                    min_turns=2 if seconds or n >= 10**8 else 3,
                 )
                 timings |= prepared.slow
                 an_element[quantity, dtype] = sum(t.best for t in timings.values()) / n

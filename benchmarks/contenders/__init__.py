@@ -70,9 +70,9 @@ CONTENDERS = {
         Contender("scipy", "from_numpy:with_scipy", "scipy", "as numpy, with expit, ndtr"),
         Contender("numexpr", "from_numexpr:prepare", "numexpr", "output given; a call each"),
         Contender("numba", "from_numba:prepare", "numba", "parallel, fastmath; output given"),
-        Contender("torch", "from_torch:eager", "torch", "as numpy; backward by autograd"),
-        Contender("torch.compile", "from_torch:compiled", "torch", "takes no output"),
-        Contender("jax.jit", "from_jax:prepare", "jax", "takes no output; vmap(grad)"),
+        Contender("torch", "from_torch:eager", "torch", "its functions or as numpy; autograd"),
+        Contender("torch.compile", "from_torch:compiled", "torch", "as torch; takes no output"),
+        Contender("jax.jit", "from_jax:prepare", "jax", "its functions; takes no output; vmap(grad)"),
     )
 }
 

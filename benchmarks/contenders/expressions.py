@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 from definitions import Array
@@ -28,7 +29,11 @@ def bind(formula: Callable[..., Any], quantity: str, x: Array, grad: Array) -> C
     return partial(formula, *arrays(quantity, x, grad), *parameters(quantity))
 
 
-def settled(formula: Callable[..., Any], quantity: str) -> Callable[..., Any]:
+def settled(formula: Callable[..., Any], quantity: str) -> FunctionType:
     """Return a formula of its arrays alone: to a compiler the parameters are constants."""
     values = parameters(quantity)
-    return lambda *given: formula(*given, *values)
+
+    def function(*given: Array) -> Any:
+        return formula(*given, *values)
+
+    return function

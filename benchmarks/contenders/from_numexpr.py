@@ -41,15 +41,16 @@ def tree(quantity: str, dtype: np.dtype) -> ExpressionNode:
         # A Python number would make a double of every float beside it.
         return number if isinstance(number, ExpressionNode) else ConstantNode(dtype.type(number))
 
+    def clip(x: Any, low: float, high: float) -> Any:
+        # Its minimum and maximum make doubles of floats.
+        return where(x < constant(high), where(x > constant(low), x, constant(low)), constant(high))
+
+    where = functions["where"]
     library = Definitions(
         sigmoid=lambda x: 1 / (1 + functions["exp"](-x)),
-        where=functions["where"],
-        choose=lambda condition, one, other, x: functions["where"](
-            condition, constant(one), constant(other)
-        ),
-        clip=lambda x, low, high: functions["minimum"](
-            functions["maximum"](x, constant(low)), constant(high)
-        ),
+        where=where,
+        choose=lambda condition, one, other, x: where(condition, constant(one), constant(other)),
+        clip=clip,
         constant=constant,
         absolute=functions["abs"],
         **{name: functions[name] for name in ("exp", "expm1", "log1p", "tanh")},

@@ -17,7 +17,7 @@ TYPICAL_SIZE = 10**7
 
 def choose(condition: Any, one: float, other: float, x: Any) -> Any:
     """Return one or the other number in the type of x."""
-    return torch.where(condition, one, other).to(x.dtype)
+    return torch.full_like(x, other).masked_fill(condition, one)
 
 
 TORCH = Definitions(
@@ -91,7 +91,10 @@ def optimised(quantity: str, dtype: torch.dtype) -> Callable[..., Any]:
     """
     torch._inductor.config.fx_graph_cache = False
     definition = OWN.get(quantity) or getattr(TORCH, quantity)
-    formula: Callable[..., Any] = torch.compile(settled(definition, quantity), dynamic=True)
+    function = settled(definition, quantity)
+    # Its compilations are counted and looked up by code object, which all formulas here would share.
+    function.__code__ = function.__code__.replace(co_name=quantity)
+    formula: Callable[..., Any] = torch.compile(function, dynamic=True)
     large = torch.zeros(TYPICAL_SIZE, dtype=dtype)
     formula(*arrays(quantity, large, large))
     return formula
