@@ -12,8 +12,8 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+import family_tables
 from contenders import CONTENDERS, OURS
-from family_tables import ratio
 from job import QUANTITIES, split
 from tables import Grid
 
@@ -120,10 +120,11 @@ def draw_family(content: Mapping[str, Any], title: str, file: Path) -> None:
     )
     for panel, (dtype, what) in zip(axes[0], panels, strict=True):
         rows = [content["cells"][dtype].get(f"{name}_{what}" if what else name) for name in names]
-        for name, colour in COLOURS.items():
+        for name in family_tables.CONTENDERS:
+            colour = COLOURS[name]
             points = [(i, row) for i, row in enumerate(rows) if row and name in row]
             panel.plot(
-                [ratio(row, name) for _, row in points],
+                [family_tables.ratio(row, name) for _, row in points],
                 [i for i, _ in points],
                 "|" if name in DASHED else "o",
                 markersize=9 if name in DASHED else 5,

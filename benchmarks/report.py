@@ -20,6 +20,9 @@ import picture
 import tables
 
 
+FAMILY_PICTURE = "![Every activation: each contender's time over that of s3s4](family.png)\n\n"
+
+
 def sections(results: dict[str, Any]) -> dict[str, str]:
     """Return the Markdown of each section that there are results for."""
     writers: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -28,7 +31,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
         "layouts": ("layouts", tables.layouts),
         "published": ("published", tables.published),
         "targets": ("targets", tables.targets),
-        "family": ("family", family_tables.family),
+        "family": ("family", lambda content: FAMILY_PICTURE + family_tables.family(content)),
     }
     written = {
         name: write(results[source]["content"])
