@@ -3,6 +3,7 @@
 Not a test that runs. `assert_type` fails in the type checker, and so does a `type: ignore` that
 hides no error.
 """
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
 from typing import Any, assert_type
 
