@@ -11,7 +11,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -39,12 +39,28 @@ except ModuleNotFoundError:
 
 
 PICTURES = (".png", ".svg", ".pdf")
+NAMES = f"NAME is one of: {', '.join(s3s4.activations)}."
 
 
 class Failure(click.ClickException):
     """Something that the user can mend."""
 
     exit_code = 2
+
+
+class Name(click.ParamType):
+    """The name of an activation; Click's own choice would answer a slip with the whole list."""
+
+    name = "name"
+
+    def convert(
+        self, value: str, parameter: click.Parameter | None, context: click.Context | None
+    ) -> str:
+        """Refuse an unknown name with those that are close to it."""
+        try:
+            return s3s4.get(value).name
+        except ValueError as error:
+            self.fail(str(error), parameter, context)
 
 
 def print_cflags(context: click.Context, _: object, wanted: bool) -> None:
@@ -65,10 +81,11 @@ def print_cflags(context: click.Context, _: object, wanted: bool) -> None:
 )
 @click.version_option(s3s4.__version__, message="%(prog)s %(version)s")
 def commands() -> None:
-    """Apply the activation functions S3 and S4 and their derivatives to files of numbers.
+    """Apply activation functions and their derivatives to files of numbers, or draw them.
 
     \b
     s3s4 apply s4 in.npy out.npy       S4 of every number in a file
+    s3s4 plot gelu mish --derivative   a picture of functions and their derivatives
     s3s4 demo                          the functions at work on real data
     s3s4 doctor                        is there a GPU, is it right, how fast
     """
@@ -86,6 +103,17 @@ def parameter_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def given(parameters: Mapping[str, float | None], names: Sequence[str]) -> dict[str, float]:
+    """Return the parameters that were given, if each belongs to one of the activations named."""
+    values = {key: value for key, value in parameters.items() if value is not None}
+    for key, value in values.items():
+        if not any(key in s3s4.activations[name].parameters for name in names):
+            raise click.UsageError(f"{key} is no parameter of {', '.join(names)}")
+        if math.isnan(value):
+            raise click.BadParameter("nan is not a number", param_hint=f"'--{key}'")
+    return values
+
+
 def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Let a command that draws be told where to save its picture."""
     return click.option(
@@ -98,8 +126,8 @@ def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[...
     )
 
 
-@commands.command(epilog=f"NAME is one of: {', '.join(s3s4.activations)}.")
-@click.argument("name", type=click.Choice(list(s3s4.activations)), metavar="NAME")
+@commands.command(epilog=NAMES)
+@click.argument("name", type=Name(), metavar="NAME")
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
 @parameter_options
@@ -138,14 +166,7 @@ def apply(
     """
     # Only what was given is passed on: with options the activation may have to take a longer way.
     options: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
-    for key, value in parameters.items():
-        if value is None:
-            continue
-        if key not in s3s4.activations[name].parameters:
-            raise click.UsageError(f"{name} has no parameter {key}")
-        if math.isnan(value):
-            raise click.BadParameter("nan is not a number", param_hint=f"'--{key}'")
-        options[key] = value
+    options |= given(parameters, [name])
     activation = s3s4.activations[name]
     function = partial(activation.derivative if derivative else activation, **options)
     # Files are slower than any device: nobody needs to hear that there is no GPU.
@@ -217,13 +238,25 @@ def calibrate(force: bool, picture: str | None) -> None:
         save(_figures.cutovers(found), picture)
 
 
-@commands.command()
+@commands.command(epilog=NAMES)
+@click.argument("names", type=Name(), nargs=-1, metavar="[NAME]...")
+@parameter_options
+@click.option("--derivative", is_flag=True, help="Draw the derivatives by x too, below the values.")
 @picture_option("s3s4.png")
-def plot(output: str) -> None:
-    """Draw S3, S4 and their derivatives with their peculiarities marked."""
+def plot(
+    names: tuple[str, ...], derivative: bool, output: str, **parameters: float | None
+) -> None:
+    """Draw the activations NAME in one picture.
+
+    A parameter holds for those of them that have it. Without a NAME, S3, S4 and
+    their derivatives are drawn with their peculiarities marked.
+    """
+    if not names and (derivative or any(value is not None for value in parameters.values())):
+        raise click.UsageError("Missing argument 'NAME'")
+    values = given(parameters, names)
     from s3s4 import _figures
 
-    save(_figures.curves(), output)
+    save(_figures.compared(names, values, derivative) if names else _figures.curves(), output)
 
 
 @commands.command()

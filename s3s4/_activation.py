@@ -6,6 +6,7 @@
 # - What NumPy can tell (types, shapes, casting) NumPy tells: its errors are only explained, after
 #   the fact, so that they name the argument.
 
+import difflib
 import inspect
 from collections.abc import Mapping, Sequence
 from types import ModuleType
@@ -363,4 +364,6 @@ def get(name: str) -> Activation:
     try:
         return activations[name]
     except (KeyError, TypeError):
-        raise ValueError(f"name must be one of {', '.join(activations)}, not {name!r}") from None
+        close = difflib.get_close_matches(str(name).lower(), activations)
+        hint = f"did you mean {' or '.join(close)}?" if close else ", ".join(activations)
+        raise ValueError(f"name must be that of an activation, not {name!r}: {hint}") from None
