@@ -250,6 +250,10 @@ PXD = """\
 # counts. s3s4 is imported with your module, which fails then if signatures do not fit.
 
 from cython cimport floating
+
+
+cdef inline Py_ssize_t _shorter(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    return a if a < b else b
 """
 
 
@@ -311,7 +315,8 @@ def array_form(function: Function, form: str, view: str) -> list[str]:
     )
     length = "x.shape[0]"
     for name in outs:
-        length = f"min({length}, {name}.shape[0])"
+        # Not min(), which may be a parameter's name.
+        length = f"_shorter({length}, {name}.shape[0])"
     call = ", ".join(
         [
             length,
