@@ -12,7 +12,7 @@ from support import python
 
 PACKAGE = Path(s3s4.__file__).parent
 MODULES = {path.stem: ast.parse(path.read_text("utf-8")) for path in PACKAGE.glob("*.py")}
-KERNELS = sorted((Path(__file__).resolve().parent.parent / "src").glob("*.px[iy]"))
+KERNELS = sorted((Path(__file__).resolve().parent.parent / "src").glob("*.p[xy][ix]"))
 
 # Each name of the left column is known to the modules of the right one alone.
 KNOWN_TO = {
