@@ -27,7 +27,7 @@
 
 PYTHON ?= python3
 PIP := -m pip --disable-pip-version-check
-# From a folder without the package's source, which would hide the installed one and its stubs.
+# mypy and pyright run in folders without the package's source, which would hide the installed one.
 MYPY := $(CURDIR)/.venv-lint/bin/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
 SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
     src/*.py src/*.pyx src/*.pxi src/*.h src/meson.build s3s4/*.py s3s4/*.pyi s3s4/py.typed s3s4/meson.build)
