@@ -74,7 +74,9 @@ def beside_torch() -> Mapping[str, str]:
                 right = case.find("failure") is None and case.find("error") is None
                 agreed[found[2]][found[1]] = agreed[found[2]].get(found[1], True) and right
     texts = {
-        name: ", ".join(what if right else f"{what} DIFFERS" for what, right in sorted(whats.items()))
+        name: ", ".join(
+            what if right else f"{what} DIFFERS" for what, right in sorted(whats.items())
+        )
         for name, whats in agreed.items()
     }
     return {**texts, **test_torch.WITHOUT}

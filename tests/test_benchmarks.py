@@ -30,7 +30,8 @@ def test_the_reference_is_the_definition(job: ModuleType, quantity: str) -> None
     made = job.Job.make(quantity, "float64", 50)
     (wanted,) = job.expected(made)
     name, what = job.split(quantity)
-    exactly = oracle.exact(name, what and "x" or None, made.x, *job.parameters(quantity)).high
+    wrt = "x" if what else None
+    exactly = oracle.exact(name, wrt, made.x, *job.parameters(quantity)).high
     np.testing.assert_allclose(wanted.astype(float), exactly.astype(float), rtol=1e-12, atol=1e-15)
 
 
