@@ -84,6 +84,9 @@ bench-family: .venv-bench/installed
 pages: .venv-cli/installed
 	.venv-cli/bin/python docs/pages.py
 
+family: .venv-slow/installed
+	.venv-slow/bin/python docs/family.py
+
 wheel: build/wheel/built
 
 sdist: .venv-package/installed

@@ -19,7 +19,6 @@ import picture
 import tables
 from document import fill
 
-
 FAMILY_PICTURE = "![Every activation: each contender's time over that of s3s4](family.png)\n\n"
 
 
@@ -57,7 +56,9 @@ def main() -> None:
     if "grid" in results:
         file = options.document.with_suffix(".png")
         grid = results["grid"]
-        picture.draw(grid["content"], machine.title(grid["machine"], "S3 and S4: time an element"), file)
+        picture.draw(
+            grid["content"], machine.title(grid["machine"], "S3 and S4: time an element"), file
+        )
     if "family" in results:
         family = results["family"]
         title = machine.title(family["machine"], "Times s3s4")

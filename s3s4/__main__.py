@@ -48,19 +48,14 @@ class Failure(click.ClickException):
     exit_code = 2
 
 
-class Name(click.ParamType):
-    """The name of an activation; Click's own choice would answer a slip with the whole list."""
-
-    name = "name"
-
-    def convert(
-        self, value: str, parameter: click.Parameter | None, context: click.Context | None
-    ) -> str:
-        """Refuse an unknown name with those that are close to it."""
+def known(context: click.Context, parameter: click.Parameter, names: Any) -> Any:
+    """Refuse a name that is none with those close to it; Click's own choice would list them all."""
+    for name in [names] if isinstance(names, str) else names:
         try:
-            return s3s4.get(value).name
+            s3s4.get(name)
         except ValueError as error:
-            self.fail(str(error), parameter, context)
+            raise click.BadParameter(str(error)) from None
+    return names
 
 
 def print_cflags(context: click.Context, _: object, wanted: bool) -> None:
@@ -127,7 +122,7 @@ def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[...
 
 
 @commands.command(epilog=NAMES)
-@click.argument("name", type=Name(), metavar="NAME")
+@click.argument("name", callback=known, metavar="NAME")
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
 @parameter_options
@@ -243,13 +238,11 @@ def calibrate(force: bool, picture: str | None) -> None:
 
 
 @commands.command(epilog=NAMES)
-@click.argument("names", type=Name(), nargs=-1, metavar="[NAME]...")
+@click.argument("names", callback=known, nargs=-1, metavar="[NAME]...")
 @parameter_options
 @click.option("--derivative", is_flag=True, help="Draw the derivatives by x too, below the values.")
 @picture_option("s3s4.png")
-def plot(
-    names: tuple[str, ...], derivative: bool, output: str, **parameters: float | None
-) -> None:
+def plot(names: tuple[str, ...], derivative: bool, output: str, **parameters: float | None) -> None:
     """Draw the activations NAME in one picture.
 
     A parameter holds for those of them that have it. Without a NAME, S3, S4 and

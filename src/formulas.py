@@ -783,6 +783,8 @@ def pss(x, alpha=2.0):
     """The parametric sigmoid, with steepness alpha.
 
         pss(x, alpha) = 1 / (1 + e^-(alpha x))
+
+    alpha = 1 is the sigmoid.
     """
     S = scaled_exp_neg_product(abs(alpha), abs(x))
     F = unscaled(S)
@@ -809,6 +811,8 @@ def rational_softsign(x, a=1.0, b=1.0):
     """Softsign with a height and a steepness; b >= 0.
 
         rational_softsign(x, a, b) = a x / (1 + b |x|)
+
+    a = b = 1 is softsign.
     """
     t, d = _rational_parts(x, b)
     return a * copysign(t, x) / d
