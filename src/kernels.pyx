@@ -143,6 +143,7 @@ include "walk.pxi"
 include "sums.pxi"
 include "layout.pxi"
 include "ufuncs.pxi"
+include "rows.pxi"
 
 
 # --- What Python calls --------------------------------------------------------------------------
@@ -310,6 +311,7 @@ cnp.import_array()
 cnp.import_ufunc()
 runtime_start()
 ufuncs = create_ufuncs()
+row_ufuncs = create_row_ufuncs()
 c_api, symbols = create_symbols()
 openmp_version = openmp_version_()
 compiler = COMPILER.decode()
