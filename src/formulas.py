@@ -185,15 +185,16 @@ def pss_dx(x, alpha=2.0):
     """d pss / d x = alpha s (1 - s) with s = pss(x, alpha)."""
     S = scaled_exp_neg_product(abs(alpha), abs(x))
     F = unscaled(S)
-    return unscaled((alpha * S if S != 0 else S) / ((1 + F) * (1 + F)))
+    far = unscaled(alpha * S if S != 0 else S)
+    return (far if S < 1 else alpha * F) / ((1 + F) * (1 + F))
 
 
 def pss_dalpha(x, alpha=2.0):
     """d pss / d alpha = x s (1 - s) with s = pss(x, alpha)."""
-    u = finite(abs(x))
     S = scaled_exp_neg_product(abs(alpha), abs(x))
     F = unscaled(S)
-    return copysign(unscaled(u * S / ((1 + F) * (1 + F))), x)
+    far = unscaled(finite(abs(x)) * S)
+    return copysign((far if S < 1 else abs(x) * F) / ((1 + F) * (1 + F)), x)
 
 
 def softsign(x):
@@ -249,8 +250,9 @@ def tanh(x):
 
 def tanh_dx(x):
     """d tanh / d x = 1 - tanh(x)^2."""
-    G = exp_neg(2 * abs(x))
-    return 4 * G / ((1 + G) * (1 + G))
+    S = scaled_exp_neg_product(2, abs(x))
+    G = unscaled(S)
+    return unscaled(4 * S) / ((1 + G) * (1 + G))
 
 
 def tanhshrink(x):
@@ -547,42 +549,53 @@ def softplus_dthreshold(x, beta=1.0, threshold=20.0):
 def silu(x):
     """x times sigmoid(x), also known as swish."""
     beta = 1
-    u, S, F, t = _swish_parts(x, beta)
-    return copysign((abs(x) if x >= 0 else unscaled(u * S)) / (1 + F), x)
+    y = _swish(x, beta)
+    return y
 
 
 def silu_dx(x):
     """d silu / d x = s (1 + x (1 - s)) with s = sigmoid(x)."""
     beta = 1
-    u, S, F, t = _swish_parts(x, beta)
-    q = 1 + F
-    return (q + F * t if x >= 0 else unscaled(S * ((1 - t) + F))) / (q * q)
+    slope = _swish_slope(x, beta)
+    return slope
 
 
 def swish(x, beta=1.0):
     """x times sigmoid(beta x)."""
-    u, S, F, t = _swish_parts(x, beta)
-    return copysign((unscaled(u * S) if beta * x < 0 else abs(x)) / (1 + F), x)
+    y = _swish(x, beta)
+    return y
 
 
 def swish_dx(x, beta=1.0):
     """d swish / d x = s (1 + beta x (1 - s)) with s = sigmoid(beta x)."""
-    # t = |beta x|, F = e^-t: (1 + F + t F) / (1 + F)^2 right of 0, F (1 + F - t) / (1 + F)^2 left.
-    u, S, F, t = _swish_parts(x, beta)
-    q = 1 + F
-    return (unscaled(S * ((1 - t) + F)) if beta * x < 0 else q + F * t) / (q * q)
+    slope = _swish_slope(x, beta)
+    return slope
 
 
 def swish_dbeta(x, beta=1.0):
     """d swish / d beta = x^2 s (1 - s) with s = sigmoid(beta x)."""
-    u, S, F, t = _swish_parts(x, beta)
-    return unscaled(u * (u * S) / ((1 + F) * (1 + F)))
+    S, F, far = _swish_parts(x, beta)
+    return (unscaled(finite(abs(x)) * far) if S < 1 else x * (x * F)) / ((1 + F) * (1 + F))
+
+
+def _swish(x, beta):
+    S, F, far = _swish_parts(x, beta)
+    left = unscaled(far) if S < 1 else abs(x) * F
+    return copysign((left if beta * x < 0 else abs(x)) / (1 + F), x)
+
+
+def _swish_slope(x, beta):
+    # t = |beta x|, F = e^-t: (1 + F + t F) / (1 + F)^2 right of 0, F (1 + F - t) / (1 + F)^2 left.
+    S, F, far = _swish_parts(x, beta)
+    q = 1 + F
+    t = finite(abs(beta) * finite(abs(x)))
+    return (unscaled(S * ((1 - t) + F)) if beta * x < 0 else q + F * t) / (q * q)
 
 
 def _swish_parts(x, beta):
-    u = finite(abs(x))
+    # 2^64 |x| F is still a normal number where F is not.
     S = scaled_exp_neg_product(abs(beta), abs(x))
-    return u, S, unscaled(S), finite(abs(beta) * u)
+    return S, unscaled(S), finite(abs(x)) * S
 
 
 def mish(x):
