@@ -256,6 +256,9 @@ def evaluate(
     return results
 
 
+evaluate_rows = kernels.evaluate_rows
+
+
 def _operand(value: Any, scalar: type[np.generic]) -> np.ndarray | None:
     """A parameter as an array of the loop's type, if that is the type NumPy would choose."""
     if type(value) is float or type(value) is int:

@@ -310,8 +310,7 @@ def openmp_max_threads():
 cnp.import_array()
 cnp.import_ufunc()
 runtime_start()
-ufuncs = create_ufuncs()
-row_ufuncs = create_row_ufuncs()
+ufuncs = {**create_ufuncs(), **create_row_ufuncs()}
 c_api, symbols = create_symbols()
 openmp_version = openmp_version_()
 compiler = COMPILER.decode()
