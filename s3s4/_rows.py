@@ -176,20 +176,14 @@ class RowActivation:
         if x.dtype.type not in _cpu.FLOATS or not x.dtype.isnative:
             return None
         result: np.ndarray = np.empty_like(x) if out is None else out
-        if out is not None and not (out.flags.writeable and self._apart(out, inputs)):
+        if out is not None and not (
+            out.flags.writeable and all(_cpu.apart(out, other) for other in inputs)
+        ):
             return None
         axis %= ndim
         shape = (math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]))
         _cpu.evaluate_rows(ufunc.__name__, tuple(a.reshape(shape) for a in (*inputs, result)))
         return result
-
-    @staticmethod
-    def _apart(out: np.ndarray, inputs: tuple[np.ndarray, ...]) -> bool:
-        """Whether out overlaps no input, or is x."""
-        x = inputs[-1]
-        same = out.ctypes.data == x.ctypes.data
-        others = inputs[:-1] if same else inputs
-        return not any(np.may_share_memory(out, other) for other in others)
 
     def _dtype(self, x: np.ndarray) -> np.dtype:
         """Of the values at x."""

@@ -106,15 +106,18 @@ cdef struct Rows:
 
 
 cdef void choose_form(Rows *rows, Py_ssize_t size) noexcept nogil:
-    cdef bint along = True, across = True
+    cdef bint in_place = rows.flags == 0, along = True, across = True
     cdef Py_ssize_t least = PADDED, most = ROW_WIDTH, wanted
     cdef int i
     for i in range(rows.function.inputs + 1):
         along = along and rows.step[i] == size
         across = across and rows.row_step[i] == size
-    if rows.flags == 0 and along and rows.n >= SHORT_ROW:
+    # The output holds exponentials meanwhile; x is the last input and not needed after that.
+    for i in range(rows.function.inputs - 1):
+        in_place = in_place and rows.data[i] != rows.data[rows.function.inputs]
+    if in_place and along and rows.n >= SHORT_ROW:
         rows.form = ROW
-    elif rows.flags == 0 and across and not along:
+    elif in_place and across and not along:
         rows.form = COLUMNS
     elif rows.n <= (SHORT_ROW if along else LONGEST_IN_TILE):
         rows.form = TILE
@@ -187,7 +190,7 @@ cdef void compute_slab(
             buffer = buffers + i * rows.n * rows.width
             move_rows(rows, i, at[i], buffer, columns, padded, False)
             slab.inputs[i], slab.in_step[i] = <char *> buffer, padded * sizeof(floating)
-        # The output may share memory with x, the last input.
+        # The output takes the place of x, the last input.
         slab.out, slab.out_step = <char *> buffer, padded * <Py_ssize_t> sizeof(floating)
     slab.columns = padded
     if threads > 1:
@@ -330,7 +333,7 @@ def evaluate_rows(name, tuple operands):
         Of a row function.
     operands : tuple of ndarray
         Its inputs, then the output: C-contiguous, native, of one shape and one of float16, float32,
-        float64. The output may be x and overlaps no other input.
+        float64. The output is one of the inputs, exactly, or overlaps none.
     """
     cdef Rows rows
     cdef cnp.ndarray array = operands[0]
