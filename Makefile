@@ -7,14 +7,14 @@
 #   make sanitize     the same under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make arm64        the accuracy of s3s4.h on arm64, cross-compiled and emulated
 #   make dev          .venv with an editable install: edit, then .venv/bin/pytest (import rebuilds)
-#   make lint         ruff, cython-lint, mypy
+#   make lint         ruff, cython-lint, mypy, pyright
 #   make bench        this package beside its peers (downloads them)
 #   make wheel        build/wheel/*.whl
 #   make sdist        build/sdist/*.tar.gz, and a check that it builds the same wheel without git
 #   make audit        build/repaired/*.whl, for any Linux of its tag
 #   make smoke        that wheel in a fresh environment of every Python found
 #   make gpu-check    what NVIDIA's compilers make of the GPU kernels, without a GPU
-#   make portability  builds with clang, and with a compiler that can do the least
+#   make portability  builds and tests with clang, and with a compiler that can do the least
 #   make clean
 #
 # Design:
@@ -40,11 +40,11 @@ demo: .venv-cli/installed
 test: .venv-test/installed
 	PYTHONSAFEPATH=1 .venv-test/bin/python -m pytest -q $(ARGS)
 
-slow: .venv-test/installed
-	PYTHONSAFEPATH=1 .venv-test/bin/python -m pytest -q -m slow $(ARGS)
+slow: .venv-slow/installed
+	PYTHONSAFEPATH=1 .venv-slow/bin/python -m pytest -q -m slow $(ARGS)
 
 fuzz: .venv-test/installed
-	.venv-test/bin/python -P tests/fuzz.py 100000
+	.venv-test/bin/python tests/fuzz.py 100000
 
 sanitize: .venv-build/requirements .venv-test/installed
 	.ci/sanitize "$(CURDIR)/.venv-test/bin/python"
@@ -65,7 +65,10 @@ lint: .venv-lint/installed
 	PATH="$(CURDIR)/.venv-lint/bin:$$PATH" cython-lint src/*.pyx src/*.pxi
 	cd build && $(MYPY) -p s3s4
 	cd tests && $(MYPY) typing_example.py
-	cd src && $(MYPY) generate_stubs.py generate_embedding.py
+	rm -rf build/types && mkdir build/types && cp tests/typing_example.py build/types
+	cd build/types && echo {} > pyrightconfig.json && \
+	    $(CURDIR)/.venv-lint/bin/pyright --pythonpath $(CURDIR)/.venv-lint/bin/python
+	cd src && $(MYPY) generate_stubs.py generate_embedding.py generate_rows.py
 
 bench: .venv-bench/installed
 	.venv-bench/bin/python benchmarks/bench.py $(ARGS)
@@ -90,9 +93,9 @@ smoke: audit
 gpu-check: .venv-gpu-check/installed
 	PYTHONSAFEPATH=1 .venv-gpu-check/bin/python tests/gpu_check.py $(ARGS)
 
-portability: .venv-build/requirements
-	.ci/other-compiler clang
-	.ci/other-compiler "$(CURDIR)/.ci/plain-cc"
+portability: .venv-build/requirements .venv-test/installed
+	.ci/other-compiler clang "$(CURDIR)/.venv-test/bin/python"
+	.ci/other-compiler "$(CURDIR)/.ci/plain-cc" "$(CURDIR)/.venv-test/bin/python"
 
 clean:
 	rm -rf build .venv .venv-*

@@ -3,8 +3,8 @@
 # Design:
 # - An error of the user's or the machine's is one line on standard error and exit code 2; a
 #   traceback is always a bug. Click's own three-line errors are brought into that form by `main`.
-# - Names and parameters of activations come from `s3s4.activations`, so a new one needs nothing
-#   here.
+# - Names and parameters of activations come from the table of those of single elements, so a new
+#   one needs nothing here.
 # - Matplotlib is imported by the commands that draw, so that the others start quickly without it.
 
 import math
@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import s3s4
+from s3s4._activation import elementwise
 from s3s4._arrays import DataError
 from s3s4._formats import recognise
 from s3s4._streams import STANDARD_ERROR, reading, writing
@@ -77,7 +78,7 @@ def commands() -> None:
 def parameter_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command one option for each parameter that any activation has."""
     owners: dict[str, list[str]] = {}
-    for name, activation in s3s4.activations.items():
+    for name, activation in elementwise.items():
         for parameter, default in activation.parameters.items():
             owners.setdefault(parameter, []).append(f"{name} (default {default:g})")
     for parameter, uses in reversed(owners.items()):
@@ -98,8 +99,8 @@ def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[...
     )
 
 
-@commands.command(epilog=f"NAME is one of: {', '.join(s3s4.activations)}.")
-@click.argument("name", type=click.Choice(list(s3s4.activations)), metavar="NAME")
+@commands.command(epilog=f"NAME is one of: {', '.join(elementwise)}.")
+@click.argument("name", type=click.Choice(list(elementwise)), metavar="NAME")
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
 @parameter_options
@@ -141,12 +142,12 @@ def apply(
     for key, value in parameters.items():
         if value is None:
             continue
-        if key not in s3s4.activations[name].parameters:
+        if key not in elementwise[name].parameters:
             raise click.UsageError(f"{name} has no parameter {key}")
         if math.isnan(value):
             raise click.BadParameter("nan is not a number", param_hint=f"'--{key}'")
         options[key] = value
-    activation = s3s4.activations[name]
+    activation = elementwise[name]
     function = partial(activation.derivative if derivative else activation, **options)
     # Files are slower than any device: nobody needs to hear that there is no GPU.
     with failures_of(target, source), s3s4.device("cpu"), reading(source) as file:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from s3s4 import _cpu, _dispatch
+from s3s4 import _cpu, _devices, _dispatch
+from s3s4._device_arrays import lies_on_device, on_host
 from s3s4._table import TABLE, Entry
 
 LARGE = 1 << 13
@@ -137,10 +138,10 @@ class Activation:
         device = named.pop("device", None)
         if named:
             raise TypeError(f"backward got an unexpected argument {next(iter(named))!r}")
-        if _dispatch.is_device_array(x):
-            gradients = _dispatch.gpu().backward_on_device(self.name, grad_output, x, values)
+        if lies_on_device(x):
+            gradients = _devices.gpu().backward_on_device(self.name, grad_output, x, values)
         else:
-            backend = _dispatch.gpu() if _dispatch.wanted(device) == "gpu" else _cpu
+            backend = _devices.gpu() if _dispatch.wanted(device) == "gpu" else _cpu
             gradients = self._gradients(grad_output, x, values, backend)
         return gradients if len(gradients) > 1 else gradients[0]
 
@@ -200,7 +201,7 @@ class Activation:
                     return ufunc(x, *parameters, *rest, **options)
                 except (TypeError, ValueError) as error:
                     raise self._explained(error, (x, *parameters), options) from None
-        values = self._bind(parameters, options)
+        x, *values = map(on_host, (x, *self._bind(parameters, options)))
         device = options.pop("device", None)
         threshold = options.pop("gpu_threshold", None)
         unknown = options.keys() - UFUNC_OPTIONS
@@ -251,7 +252,7 @@ class Activation:
 
 def real(name: str, value: Any) -> np.ndarray:
     """The value as an array of real numbers, or an error that names it."""
-    array = np.asarray(value)
+    array = np.asarray(on_host(value))
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
     return array

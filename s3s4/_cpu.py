@@ -128,6 +128,21 @@ def threads(n: int) -> Iterator[None]:
         kernels.set_local_threads(before)
 
 
+def parallel_size(name: str, dtype: np.dtype) -> int:
+    """The number of elements from which on a function of the table uses threads."""
+    return int(kernels.parallel_size(name, dtype == np.float64, False))
+
+
+def usual_parallel_size(name: str, dtype: np.dtype) -> int:
+    """The same by the kernels' constant, before anything was measured."""
+    return int(kernels.parallel_size(name, dtype == np.float64, True))
+
+
+def set_parallel_size(name: str, dtype: np.dtype, n: int) -> None:
+    """Set it for one function; all others of the dtype follow by the work they do."""
+    kernels.set_parallel_size(name, dtype == np.float64, n)
+
+
 def _checked_threads(name: str, n: object) -> int:
     if isinstance(n, bool) or not hasattr(n, "__index__"):
         raise TypeError(f"{name} must be an integer, not {type(n).__name__}")

@@ -9,12 +9,13 @@
 import inspect
 import math
 import operator
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from s3s4 import _cpu, _dispatch
 from s3s4._activation import real
+from s3s4._device_arrays import lies_on_device, on_host
 from s3s4._row_table import ROWS
 
 OPTIONS = {"out", "dtype", "casting", "order", "subok", "signature"}
@@ -62,7 +63,7 @@ class RowActivation:
                 return result
         if hasattr(type(x), "__array_ufunc__") and not isinstance(x, np.ndarray | np.generic):
             return self._ufunc(x, axis=_index(axis), out=out, **options)
-        array = real("x", x)
+        array = real("x", on_host(x))
         axis = self._axis(axis, array.ndim)
         if out is None and options.keys() <= {"dtype"}:
             dtype = options.get("dtype")
@@ -105,7 +106,7 @@ class RowActivation:
             If a GPU or an array on one is asked for.
         """
         self._on_cpu(device, grad_output, x)
-        grad, array = real("grad_output", grad_output), real("x", x)
+        grad, array = real("grad_output", on_host(grad_output)), real("x", on_host(x))
         result = self._in_runs(self._vjp, (grad, array), axis, out)
         if result is not None:
             return result
@@ -151,7 +152,7 @@ class RowActivation:
             If x is an array on a GPU.
         """
         self._on_cpu(None, x)
-        array = real("x", x)
+        array = real("x", on_host(x))
         rows = np.moveaxis(array, self._axis(axis, array.ndim), -1)
         dtype = self._dtype(array)
         # Row i is the product with the i-th unit vector.
@@ -200,7 +201,7 @@ class RowActivation:
     def _on_cpu(self, device: object, *values: Any) -> None:
         if device is not None and _dispatch.wanted(device) == "gpu":
             raise NotImplementedError(f"{self.name} has no GPU kernel: device cannot be 'gpu'")
-        if any(type(v) is not np.ndarray and _dispatch.is_device_array(v) for v in values):
+        if any(map(lies_on_device, values)):
             raise NotImplementedError(
                 f"{self.name} has no GPU kernel: copy the array to the CPU first"
             )

@@ -13,7 +13,8 @@ import numpy as np
 from numba import cuda
 
 import s3s4
-from s3s4 import _cpu, _dispatch, _gpu
+from s3s4 import _cpu, _devices, _gpu
+from s3s4._gpu import on_host
 from support import ACTIVATIONS, UFUNCS, assert_same_bits, inputs, outputs
 
 DTYPES = (np.float16, np.float32, np.float64)
@@ -131,8 +132,8 @@ def gradients():
 
 def chunks():
     """Several chunks in turn through two slots, into new arrays and into given ones."""
-    _gpu.CHUNK, _gpu.SMALLEST_CHUNK = 16, 4
-    _gpu._slots.clear()
+    on_host.CHUNK, on_host.SMALLEST_CHUNK = 64, 16
+    on_host._rings.clear()
     x, k = inputs(2, 100, np.float32)
     for given in (2.0, k):
         assert_close(s3s4.s4(x, given, device="gpu"), s3s4.s4(x, given))
@@ -163,14 +164,17 @@ def memory():
 
         return device_array
 
-    _gpu.CHUNK, _gpu.SMALLEST_CHUNK = 64, 8
-    _gpu._slots.clear()
-    cuda.device_array = scarce(16)
+    on_host.CHUNK, on_host.SMALLEST_CHUNK = 256, 32
+    on_host._rings.clear()
+    cuda.device_array = scarce(64)
     try:
         assert_close(s3s4.s4(x, device="gpu"), s3s4.s4(x))
-        assert sizes[:3] == [64, 32, 16]
-        _gpu._slots.clear()
-        cuda.device_array = scarce(4)
+        assert sizes[:3] == [256, 128, 64]
+        tried = len(sizes)
+        assert_close(s3s4.s4(x, device="gpu"), s3s4.s4(x))
+        assert len(sizes) == tried, "the buffers are not used again"
+        on_host._rings.clear()
+        cuda.device_array = scarce(16)
         try:
             s3s4.s4(x, device="gpu")
         except MemoryError:
@@ -185,7 +189,7 @@ def memory():
         assert len([w for w in caught if "CPU" in str(w.message)]) == 1
     finally:
         cuda.device_array = allocate
-        _dispatch._state.gpu, _dispatch._state.warned = _gpu, False
+        _devices._state.warned = False
     return 4
 
 

@@ -21,6 +21,7 @@ import pytest
 import s3s4
 from s3s4 import _arrays, _demo, _text
 from s3s4.__main__ import commands, main
+from support import ELEMENTWISE
 
 COMMAND = [sys.executable, "-m", "s3s4"]
 OWN_MOUNTS = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
@@ -64,7 +65,7 @@ def error_of(capfd, *arguments):
 
 
 @pytest.mark.parametrize("derivative", [False, True])
-@pytest.mark.parametrize("name", s3s4.activations)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_every_activation(name, derivative):
     np.save("in.npy", SAMPLE)
     options = ["--derivative"] if derivative else []
@@ -333,7 +334,7 @@ def test_archive_from_a_pipe():
         ("s4 in.npy out.csv", "in.npy: is .npy, which cannot become .csv"),
         ("s4 in.npy out.npz", "in.npy: is .npy, which cannot become .npz"),
         ("s4 in.csv out.npz", "in.csv: is text, which can become text or .npy, not .npz"),
-        ("s5 in.npy out.npy", ", ".join(map(repr, s3s4.activations))),
+        ("s5 in.npy out.npy", ", ".join(map(repr, ELEMENTWISE))),
         ("s4 in.npy out.npy --k abc", "'--k': 'abc' is not a valid float"),
         ("s4 in.npy out.npy --k nan", "'--k': nan is not a number"),
         ("s3 in.npy out.npy --k 2", "s3 has no parameter k"),
@@ -539,7 +540,7 @@ def test_help(capfd):
             assert parameter.opts[0] in output or parameter.metavar in output
     main(["apply", "--help"])
     output = capfd.readouterr().out
-    for name, activation in s3s4.activations.items():
+    for name, activation in ELEMENTWISE.items():
         assert name in output.partition("NAME is one of")[2]
         for parameter, default in activation.parameters.items():
             assert f"--{parameter}" in output

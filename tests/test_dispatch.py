@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import s3s4
-from s3s4 import _calibration, _cpu, _dispatch
+from s3s4 import _calibration, _cpu, _cutover, _devices, _dispatch
 from s3s4.__main__ import main
 from support import assert_same_bits, python
 
-X = np.linspace(-5, 5, _dispatch.FLOOR)
+X = np.linspace(-5, 5, _cutover.FLOOR)
 
 
 class Device(NamedTuple):
@@ -51,10 +51,13 @@ def backend(monkeypatch, tmp_path):
     for name in ("S3S4_DEVICE", "S3S4_CALIBRATE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("S3S4_CACHE_DIR", str(tmp_path))
-    state = _dispatch._State()
+    state = _devices._State()
     state.gpu, state.known = Backend(), True
-    monkeypatch.setattr(_dispatch, "_state", state)
-    monkeypatch.setattr(_dispatch, "_measure", lambda *given: comparison(2 * _dispatch.FLOOR))
+    monkeypatch.setattr(_devices, "_state", state)
+    monkeypatch.setattr(_cutover, "_state", _cutover._State())
+    monkeypatch.setattr(_cutover, "_measure_threads", lambda *given: comparison(20_000))
+    monkeypatch.setattr(_cpu, "set_parallel_size", lambda *given: None)
+    monkeypatch.setattr(_cutover, "_measure_gpu", lambda *given: comparison(2 * _cutover.FLOOR))
     return state.gpu
 
 
@@ -70,7 +73,7 @@ def test_the_cutover_decides(backend):
 
 
 def test_never(backend, monkeypatch):
-    monkeypatch.setattr(_dispatch, "_measure", lambda *given: comparison(None))
+    monkeypatch.setattr(_cutover, "_measure_gpu", lambda *given: comparison(None))
     s3s4.s4(np.tile(X, 8))
     assert backend.calls == 0
 
@@ -88,8 +91,8 @@ def test_a_threshold_of_the_call_or_the_object(backend):
 
 def test_no_calibration(backend, monkeypatch):
     monkeypatch.setenv("S3S4_CALIBRATE", "0")
-    monkeypatch.setattr(_dispatch, "_measure", None)
-    monkeypatch.setattr(_dispatch, "ASSUMED", len(X))
+    monkeypatch.setattr(_cutover, "_measure_gpu", None)
+    monkeypatch.setattr(_cutover, "ASSUMED", len(X))
     s3s4.s4(X)
     assert backend.calls == 1
 
@@ -209,7 +212,7 @@ def test_one_thread_measures_and_no_other_waits(backend, monkeypatch):
         assert done.wait(10)
         return comparison(0)
 
-    monkeypatch.setattr(_dispatch, "_measure", slow)
+    monkeypatch.setattr(_cutover, "_measure_gpu", slow)
     first = threading.Thread(target=s3s4.s4, args=(X,))
     first.start()
     assert measuring.wait(10)
@@ -227,28 +230,28 @@ def test_what_was_measured_is_kept(backend, monkeypatch):
         (kind, dtype)
         for kind in ("value", "value_dx")
         for dtype in ("float16", "float32", "float64")
-    }
+    } | {("threads", dtype) for dtype in ("float32", "float64")}
     assert "from 524,288 elements on" in str(found)
-    monkeypatch.setattr(_dispatch, "_measure", lambda *given: comparison(7))
+    monkeypatch.setattr(_cutover, "_measure_gpu", lambda *given: comparison(7))
     assert "from 7 " not in str(s3s4.calibrate())
-    _dispatch._state.cutovers.clear()
+    _cutover._state.known.clear()
     assert "from 7 " not in str(s3s4.calibrate())
     assert "from 7 " in str(s3s4.calibrate(force=True))
-    _dispatch._state.cutovers.clear()
+    _cutover._state.known.clear()
     monkeypatch.setattr(_cpu, "variant", "another")
     assert "from 7 " in str(s3s4.calibrate())
 
 
 def test_the_command_that_measures(backend, monkeypatch, tmp_path, capsys):
-    samples = tuple(_calibration.Sample(n, n * 1e-9, 1e-4 + n * 1e-10) for n in _dispatch.SIZES)
+    samples = tuple(_calibration.Sample(n, n * 1e-9, 1e-4 + n * 1e-10) for n in _cutover.SIZES)
     lines = _calibration.Line(0.0, 1e-9), _calibration.Line(1e-4, 1e-10)
     found = _calibration.Comparison(("CPU", "GPU"), samples, lines, 111_111, "made up")
 
-    def measure(gpu, kind, dtype, progress):
+    def measure(gpu, index, progress):
         progress(samples[0])
         return found
 
-    monkeypatch.setattr(_dispatch, "_measure", measure)
+    monkeypatch.setattr(_cutover, "_measure_gpu", measure)
     picture = tmp_path / "cutover.png"
     assert main(["calibrate", "--plot", str(picture)]) == 0
     output, error = capsys.readouterr()
@@ -257,20 +260,21 @@ def test_the_command_that_measures(backend, monkeypatch, tmp_path, capsys):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("command", ["doctor", "calibrate"])
-def test_commands_without_a_gpu(command, backend, capsys):
-    _dispatch._state.gpu, _dispatch._state.reason = None, "no driver"
-    assert main([command]) == 2
+def test_commands_without_a_gpu(backend, capsys):
+    _devices._state.gpu, _devices._state.reason = None, "no driver"
+    assert main(["doctor"]) == 2
     output, error = capsys.readouterr()
     assert output == ""
     assert error == "s3s4: device='gpu' is not available: no driver\n"
+    assert main(["calibrate"]) == 0
+    assert capsys.readouterr().out.endswith("gpu: device='gpu' is not available: no driver\n")
 
 
 def test_a_real_measurement_ends_in_time(backend, monkeypatch):
     monkeypatch.undo()
-    found = _dispatch._measure(Backend(), "value", np.dtype(np.float32), lambda sample: None)
+    found = _cutover._measure_gpu(Backend(), ("value", "float32"), lambda sample: None)
     assert found.samples
-    assert found.samples[0].size == _dispatch.SIZES[0]
+    assert found.samples[0].size == _cutover.SIZES[0]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")

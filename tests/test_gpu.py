@@ -70,6 +70,6 @@ def test_doctor_in_the_simulator(tmp_path):
 
 def test_the_simulator_is_not_timed(tmp_path):
     done = simulated(tmp_path, "-m", "s3s4", "calibrate")
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "simulator" in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "simulator: its times say nothing of a GPU" in done.stdout
+    assert "GPU from" not in done.stdout

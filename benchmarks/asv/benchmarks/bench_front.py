@@ -8,11 +8,14 @@ import numpy as np
 
 import s3s4
 
+ELEMENTWISE = sorted(
+    name for name, a in s3s4.activations.items() if isinstance(a, s3s4.Activation)
+)
 
 class Front:
     """Time the public objects on tiny and on large arrays."""
 
-    params: ClassVar = [sorted(s3s4.activations), [10, 10**6]]
+    params: ClassVar = [ELEMENTWISE, [10, 10**6]]
     param_names: ClassVar = ["activation", "n"]
 
     def setup(self, name: str, n: int) -> None:
@@ -37,7 +40,7 @@ class Front:
 class Layout:
     """Time what is not contiguous."""
 
-    params: ClassVar = [sorted(s3s4.activations), ["float32", "float64"]]
+    params: ClassVar = [ELEMENTWISE, ["float32", "float64"]]
     param_names: ClassVar = ["activation", "dtype"]
 
     def setup(self, name: str, dtype: str) -> None:
