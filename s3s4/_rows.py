@@ -257,5 +257,7 @@ def _explained(error: Exception, out: Any, shape: tuple[int, ...]) -> Exception:
     return error
 
 
-row_activations: dict[str, RowActivation] = {name: RowActivation(name, *docs) for name, docs in ROWS.items()}
+row_activations: dict[str, RowActivation] = {
+    name: RowActivation(name, *docs) for name, docs in ROWS.items()
+}
 """Every row activation, by name."""

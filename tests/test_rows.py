@@ -216,7 +216,9 @@ def test_empty(activation, shape):
     assert getattr(s3s4.ufuncs, activation.name)(x).shape == shape
 
 
-@pytest.mark.parametrize("shape", [(3, LARGE), (LARGE, 3), (1000, 1003), (100_000, 10), (50, 90, 70)])
+@pytest.mark.parametrize(
+    "shape", [(3, LARGE), (LARGE, 3), (1000, 1003), (100_000, 10), (50, 90, 70)]
+)
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 def test_threads_give_equal_bits(name, shape, axis):
@@ -295,7 +297,9 @@ def test_generalised_ufunc(activation):
     x = sample((4, 5, 6))
     for axis in range(-3, 3):
         np.testing.assert_allclose(ufunc(x, axis=axis), activation(x, axis), rtol=1e-14)
-        np.testing.assert_allclose(ufunc(x, axes=[axis, -1]), np.moveaxis(ufunc(x, axis=axis), axis, -1))
+        np.testing.assert_allclose(
+            ufunc(x, axes=[axis, -1]), np.moveaxis(ufunc(x, axis=axis), axis, -1)
+        )
     # Loop dimensions broadcast.
     grad = sample((7, 1, 1, 6), seed=1)
     np.testing.assert_allclose(
@@ -331,8 +335,12 @@ def test_jacobian_against_differences(activation):
     with mpmath.workdps(50):
         for i in range(4):
             for j in range(4):
-                slope = mpmath.diff(lambda t, i=i, j=j: value(i, [*row[:j], t, *row[j + 1 :]]), row[j])
-                assert activation.jacobian(row)[i, j] == pytest.approx(float(slope), abs=2e-16, rel=1e-15)
+                slope = mpmath.diff(
+                    lambda t, i=i, j=j: value(i, [*row[:j], t, *row[j + 1 :]]), row[j]
+                )
+                assert activation.jacobian(row)[i, j] == pytest.approx(
+                    float(slope), abs=2e-16, rel=1e-15
+                )
 
 
 def test_grad_output_broadcasts():
@@ -370,7 +378,11 @@ def test_errors(activation):
         (lambda: activation(x * 1j), TypeError, "x must hold real numbers"),
         (lambda: activation(x, out=np.zeros((3, 2))), ValueError, "out has shape"),
         (lambda: activation(x, out=[1]), TypeError, "out must be an array"),
-        (lambda: activation(x, out=np.frombuffer(bytes(48)).reshape(2, 3)), ValueError, "read-only"),
+        (
+            lambda: activation(x, out=np.frombuffer(bytes(48)).reshape(2, 3)),
+            ValueError,
+            "read-only",
+        ),
         (lambda: activation(x, k=2), TypeError, "'k'"),
         (lambda: activation(x, device="moon"), ValueError, "device must be"),
         (lambda: activation(x, device="gpu"), NotImplementedError, activation.name),

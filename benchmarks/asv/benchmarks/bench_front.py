@@ -8,9 +8,8 @@ import numpy as np
 
 import s3s4
 
-ELEMENTWISE = sorted(
-    name for name, a in s3s4.activations.items() if isinstance(a, s3s4.Activation)
-)
+ELEMENTWISE = sorted(name for name, a in s3s4.activations.items() if isinstance(a, s3s4.Activation))
+
 
 class Front:
     """Time the public objects on tiny and on large arrays."""
