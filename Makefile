@@ -9,6 +9,9 @@
 #   make dev          .venv with an editable install: edit, then .venv/bin/pytest (import rebuilds)
 #   make lint         ruff, cython-lint, mypy, pyright
 #   make bench        this package beside its peers (downloads them)
+#   make bench-family every activation beside its peers
+#   make pages        the page of every activation, their index, the gallery
+#   make family       docs/family.md: every activation, how it was checked, how fast it is
 #   make wheel        build/wheel/*.whl
 #   make sdist        build/sdist/*.tar.gz, and a check that it builds the same wheel without git
 #   make audit        build/repaired/*.whl, for any Linux of its tag
@@ -29,8 +32,8 @@ MYPY := $(CURDIR)/.venv-lint/bin/mypy --config-file $(CURDIR)/pyproject.toml --c
 SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
     src/*.py src/*.pyx src/*.pxi src/*.h src/meson.build s3s4/*.py s3s4/*.pyi s3s4/py.typed s3s4/meson.build)
 
-.PHONY: demo test slow fuzz sanitize arm64 dev lint bench wheel sdist audit smoke gpu-check \
-    portability clean
+.PHONY: demo test slow fuzz sanitize arm64 dev lint bench bench-family pages family wheel sdist audit \
+    smoke gpu-check portability clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -72,6 +75,12 @@ lint: .venv-lint/installed
 
 bench: .venv-bench/installed
 	.venv-bench/bin/python benchmarks/bench.py $(ARGS)
+
+bench-family: .venv-bench/installed
+	.venv-bench/bin/python benchmarks/family.py $(ARGS)
+
+pages: .venv-cli/installed
+	.venv-cli/bin/python docs/pages.py
 
 wheel: build/wheel/built
 

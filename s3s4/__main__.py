@@ -3,15 +3,15 @@
 # Design:
 # - An error of the user's or the machine's is one line on standard error and exit code 2; a
 #   traceback is always a bug. Click's own three-line errors are brought into that form by `main`.
-# - Names and parameters of activations come from the table of those of single elements, so a new
-#   one needs nothing here.
+# - Names and parameters of activations come from their table, so a new one needs nothing
+#   here.
 # - Matplotlib is imported by the commands that draw, so that the others start quickly without it.
 
 import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -40,12 +40,31 @@ except ModuleNotFoundError:
 
 
 PICTURES = (".png", ".svg", ".pdf")
+NAMES = f"NAME is one of: {', '.join(elementwise)}."
 
 
 class Failure(click.ClickException):
     """Something that the user can mend."""
 
     exit_code = 2
+
+
+class Name(click.ParamType):
+    """The name of an activation; Click's own choice would answer a slip with the whole list."""
+
+    name = "name"
+
+    def convert(
+        self, value: str, parameter: click.Parameter | None, context: click.Context | None
+    ) -> str:
+        """Refuse an unknown name with those that are close to it."""
+        try:
+            name = s3s4.get(value).name
+        except ValueError as error:
+            self.fail(str(error), parameter, context)
+        if name not in elementwise:
+            self.fail(f"{name} is a function of rows, not of single numbers", parameter, context)
+        return name
 
 
 def print_cflags(context: click.Context, _: object, wanted: bool) -> None:
@@ -66,10 +85,11 @@ def print_cflags(context: click.Context, _: object, wanted: bool) -> None:
 )
 @click.version_option(s3s4.__version__, message="%(prog)s %(version)s")
 def commands() -> None:
-    """Apply the activation functions S3 and S4 and their derivatives to files of numbers.
+    """Apply activation functions and their derivatives to files of numbers, or draw them.
 
     \b
     s3s4 apply s4 in.npy out.npy       S4 of every number in a file
+    s3s4 plot gelu mish --derivative   a picture of functions and their derivatives
     s3s4 demo                          the functions at work on real data
     s3s4 doctor                        is there a GPU, is it right, how fast
     """
@@ -87,6 +107,17 @@ def parameter_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def given(parameters: Mapping[str, float | None], names: Sequence[str]) -> dict[str, float]:
+    """Return the parameters that were given, if each belongs to one of the activations named."""
+    values = {key: value for key, value in parameters.items() if value is not None}
+    for key, value in values.items():
+        if not any(key in elementwise[name].parameters for name in names):
+            raise click.UsageError(f"{key} is no parameter of {', '.join(names)}")
+        if math.isnan(value):
+            raise click.BadParameter("nan is not a number", param_hint=f"'--{key}'")
+    return values
+
+
 def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Let a command that draws be told where to save its picture."""
     return click.option(
@@ -99,8 +130,8 @@ def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[...
     )
 
 
-@commands.command(epilog=f"NAME is one of: {', '.join(elementwise)}.")
-@click.argument("name", type=click.Choice(list(elementwise)), metavar="NAME")
+@commands.command(epilog=NAMES)
+@click.argument("name", type=Name(), metavar="NAME")
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
 @parameter_options
@@ -139,14 +170,7 @@ def apply(
     """
     # Only what was given is passed on: with options the activation may have to take a longer way.
     options: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
-    for key, value in parameters.items():
-        if value is None:
-            continue
-        if key not in elementwise[name].parameters:
-            raise click.UsageError(f"{name} has no parameter {key}")
-        if math.isnan(value):
-            raise click.BadParameter("nan is not a number", param_hint=f"'--{key}'")
-        options[key] = value
+    options |= given(parameters, [name])
     activation = elementwise[name]
     function = partial(activation.derivative if derivative else activation, **options)
     # Files are slower than any device: nobody needs to hear that there is no GPU.
@@ -218,13 +242,23 @@ def calibrate(force: bool, picture: str | None) -> None:
         save(_figures.cutovers(found), picture)
 
 
-@commands.command()
+@commands.command(epilog=NAMES)
+@click.argument("names", type=Name(), nargs=-1, metavar="[NAME]...")
+@parameter_options
+@click.option("--derivative", is_flag=True, help="Draw the derivatives by x too, below the values.")
 @picture_option("s3s4.png")
-def plot(output: str) -> None:
-    """Draw S3, S4 and their derivatives with their peculiarities marked."""
+def plot(names: tuple[str, ...], derivative: bool, output: str, **parameters: float | None) -> None:
+    """Draw the activations NAME in one picture.
+
+    A parameter holds for those of them that have it. Without a NAME, S3, S4 and
+    their derivatives are drawn with their peculiarities marked.
+    """
+    if not names and (derivative or any(value is not None for value in parameters.values())):
+        raise click.UsageError("Missing argument 'NAME'")
+    values = given(parameters, names)
     from s3s4 import _figures
 
-    save(_figures.curves(), output)
+    save(_figures.compared(names, values, derivative) if names else _figures.curves(), output)
 
 
 @commands.command()

@@ -1,5 +1,7 @@
 """Every activation, by name."""
 
+import difflib
+
 from s3s4._activation import Activation, elementwise
 from s3s4._rows import RowActivation, row_activations
 
@@ -26,4 +28,6 @@ def get(name: str) -> Activation | RowActivation:
     try:
         return activations[name]
     except (KeyError, TypeError):
-        raise ValueError(f"name must be one of {', '.join(activations)}, not {name!r}") from None
+        close = difflib.get_close_matches(str(name).lower(), activations)
+        hint = f"did you mean {' or '.join(close)}?" if close else ", ".join(activations)
+        raise ValueError(f"name must be that of an activation, not {name!r}: {hint}") from None

@@ -1,10 +1,10 @@
 """The callable objects of row functions: softmax and its kind, along an axis."""
 
 # Design:
-# - What lies in one piece of memory goes to the kernels as runs of rows, whatever the axis: they see
-#   all axes at once and hand threads more than NumPy's iterator would. Everything else is the
+# - What lies in one piece of memory goes to the kernels as runs of rows, whatever the axis: they
+#   see all axes at once and hand threads more than NumPy's iterator would. Everything else is the
 #   generalised ufunc's.
-# - NumPy makes an output whose axis of the rows is the last one in memory. Here it is laid out as x.
+# - NumPy makes an output whose axis of the rows is the last one in memory. Here it lies as x does.
 
 import inspect
 import math

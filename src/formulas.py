@@ -23,8 +23,11 @@ Design:
 def s3(x):
     """S3: the sigmoid left of zero, softsign right of it.
 
-    s3(x) = 1 / (1 + e^-x) for x <= 0 and x / (1 + x) for x > 0. It jumps at 0, from 1/2 on the
-    left (the value taken at 0) to 0 on the right.
+        s3(x) = 1 / (1 + e^-x)   for x <= 0
+                x / (1 + x)      for x > 0
+
+    It jumps at 0, from 1/2 on the left (the value taken at 0) to 0 on the right. Kavun, arXiv
+    2507.22090.
     """
     w = _s3_parts(x)
     return w / (1 + w)
@@ -51,8 +54,12 @@ def _s3_parts(x):
 def s4(x, k=5.0):
     """S4: the smooth blend of the sigmoid and softsign, with steepness k.
 
-    s4(x, k) = a softsign(x) + (1 - a) sigmoid(x) with a = sigmoid(k x),
-    softsign(x) = x / (1 + |x|) and sigmoid(x) = 1 / (1 + e^-x).
+        s4(x, k) = a softsign(x) + (1 - a) sigmoid(x)   with a = sigmoid(k x)
+
+        softsign(x) = x / (1 + |x|)
+        sigmoid(x) = 1 / (1 + e^-x)
+
+    Kavun, arXiv 2507.22090.
     """
     # a = 1/q or F/q, sigmoid = 1/p or E/p, softsign = +-u/c: all over c p q. For x < 0, k > 0,
     # E c - F u p is written so that nothing grows by u where E and F are close (k near 1).
@@ -109,9 +116,13 @@ def _s4_parts(x, k):
 
 
 def s3_smooth(x, eps=0.5):
-    """S3 without its jump: the sigmoid below -eps, softsign above eps, a cubic in between.
+    """S3 without its jump: a cubic joins the sigmoid and softsign.
 
-    The cubic is the Hermite polynomial that joins values and slopes of both, so that s3_smooth is
+        s3_smooth(x, eps) = 1 / (1 + e^-x)   for x <= -eps
+                            h(x)             for -eps < x < eps
+                            x / (1 + x)      for x >= eps
+
+    h is the Hermite polynomial that has values and slopes of both at +-eps, so that s3_smooth is
     continuously differentiable. eps >= 0; eps = 0 is S3.
     """
     inside = _s3_join(x, eps)
@@ -163,7 +174,12 @@ def _s3_join_parts(x, eps):
 
 
 def sigmoid(x):
-    """The logistic sigmoid, 1 / (1 + e^-x)."""
+    """The logistic sigmoid.
+
+        sigmoid(x) = 1 / (1 + e^-x)
+
+    torch.nn.functional.sigmoid.
+    """
     E = exp_neg(abs(x))
     return (1 if x >= 0 else E) / (1 + E)
 
@@ -175,7 +191,10 @@ def sigmoid_dx(x):
 
 
 def pss(x, alpha=2.0):
-    """The parametric sigmoid, 1 / (1 + e^-(alpha x))."""
+    """The parametric sigmoid, with steepness alpha.
+
+        pss(x, alpha) = 1 / (1 + e^-(alpha x))
+    """
     S = scaled_exp_neg_product(abs(alpha), abs(x))
     F = unscaled(S)
     return (F if alpha * x < 0 else 1) / (1 + F)
@@ -198,7 +217,12 @@ def pss_dalpha(x, alpha=2.0):
 
 
 def softsign(x):
-    """Softsign, x / (1 + |x|)."""
+    """Softsign, which saturates like 1/x.
+
+        softsign(x) = x / (1 + |x|)
+
+    torch.nn.functional.softsign.
+    """
     u = finite(abs(x))
     return copysign(u / (1 + u), x)
 
@@ -210,7 +234,10 @@ def softsign_dx(x):
 
 
 def rational_softsign(x, a=1.0, b=1.0):
-    """Softsign with a height and a steepness, a x / (1 + b |x|); b >= 0."""
+    """Softsign with a height and a steepness; b >= 0.
+
+        rational_softsign(x, a, b) = a x / (1 + b |x|)
+    """
     t, d = _rational_parts(x, b)
     return a * copysign(t, x) / d
 
@@ -242,7 +269,12 @@ def _rational_parts(x, b):
 
 
 def tanh(x):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+        tanh(x) = (e^x - e^-x) / (e^x + e^-x)
+
+    torch.nn.functional.tanh.
+    """
     # With M = e^-2|x| - 1: -M / (2 + M), without cancellation near 0.
     M = expm1_neg(2 * abs(x))
     return copysign(M / (2 + M), x)
@@ -256,7 +288,12 @@ def tanh_dx(x):
 
 
 def tanhshrink(x):
-    """What the hyperbolic tangent takes away, x - tanh(x)."""
+    """What the hyperbolic tangent takes away.
+
+        tanhshrink(x) = x - tanh(x)
+
+    torch.nn.functional.tanhshrink.
+    """
     # For u = |x| > 1, ((u - 1) + (u + 1) G) / (1 + G) with G = e^-2u: both terms are positive.
     u = abs(x)
     G = exp_neg(2 * abs(x))
@@ -273,7 +310,13 @@ def tanhshrink_dx(x):
 
 
 def relu(x):
-    """The rectifier: x for x > 0, else 0."""
+    """The rectifier.
+
+        relu(x) = x   for x > 0
+                  0   for x <= 0
+
+    torch.nn.functional.relu.
+    """
     return x if x > 0 else unless_nan(0, x)
 
 
@@ -283,7 +326,13 @@ def relu_dx(x):
 
 
 def leaky_relu(x, a=0.01):
-    """The rectifier with a slope a left of zero: x for x > 0, else a x."""
+    """The rectifier with a slope a left of zero.
+
+        leaky_relu(x, a) = x     for x > 0
+                           a x   for x <= 0
+
+    torch.nn.functional.leaky_relu, whose negative_slope is a.
+    """
     return x if x > 0 else a * x
 
 
@@ -298,7 +347,13 @@ def leaky_relu_da(x, a=0.01):
 
 
 def prelu(x, a=0.25):
-    """The rectifier with a learnt slope a left of zero, as a rule one per channel."""
+    """The rectifier with a learnt slope a left of zero, as a rule one per channel.
+
+        prelu(x, a) = x     for x > 0
+                      a x   for x <= 0
+
+    He and others, arXiv 1502.01852; torch.nn.functional.prelu, whose weight is a.
+    """
     return x if x > 0 else a * x
 
 
@@ -313,9 +368,13 @@ def prelu_da(x, a=0.25):
 
 
 def rrelu(x, lower=0.125, upper=0.3333333333333333333333):
-    """The randomised rectifier as it is evaluated: x for x > 0, else (lower + upper) / 2 x.
+    """The randomised rectifier as it is evaluated, with the mean of the slopes.
 
-    In training the slope is drawn for each element: `rrelu_training`.
+        rrelu(x, lower, upper) = x                       for x > 0
+                                 (lower + upper) / 2 x   for x <= 0
+
+    In training the slope is drawn for each element: `rrelu_training`. Xu and others, arXiv
+    1505.00853; torch.nn.functional.rrelu.
     """
     return x if x > 0 else 0.5 * (lower + upper) * x
 
@@ -336,7 +395,14 @@ def rrelu_dupper(x, lower=0.125, upper=0.3333333333333333333333):
 
 
 def relu6(x):
-    """The rectifier cut at 6: x for 0 < x < 6, 0 below and 6 above."""
+    """The rectifier cut at 6.
+
+        relu6(x) = 0   for x <= 0
+                   x   for 0 < x < 6
+                   6   for x >= 6
+
+    torch.nn.functional.relu6.
+    """
     return (x if x < 6 else unless_nan(6, x)) if x > 0 else unless_nan(0, x)
 
 
@@ -346,7 +412,15 @@ def relu6_dx(x):
 
 
 def hardtanh(x, min=-1.0, max=1.0):
-    """x, cut at min and max; max where min > max."""
+    """x, cut at min and max.
+
+        hardtanh(x, min, max) = min   for x <= min
+                                x     for min < x < max
+                                max   for x >= max
+
+    The slope between the cuts is 1 and what lies beyond them is min and max, not -1 and 1, unless
+    those are given. It is max everywhere where min > max. torch.nn.functional.hardtanh.
+    """
     return (max if x > max else x) if x > min else unless_nan(min if min < max else max, x)
 
 
@@ -366,7 +440,14 @@ def hardtanh_dmax(x, min=-1.0, max=1.0):
 
 
 def hardsigmoid(x):
-    """A sigmoid of three straight lines: 0 up to -3, (x + 3) / 6, and 1 from 3 on."""
+    """A sigmoid of three straight lines.
+
+        hardsigmoid(x) = 0             for x <= -3
+                         (x + 3) / 6   for -3 < x < 3
+                         1             for x >= 3
+
+    torch.nn.functional.hardsigmoid.
+    """
     return ((x + 3) / 6 if x < 3 else unless_nan(1, x)) if x > -3 else unless_nan(0, x)
 
 
@@ -376,7 +457,14 @@ def hardsigmoid_dx(x):
 
 
 def hardswish(x):
-    """x times hardsigmoid(x)."""
+    """x times hardsigmoid(x).
+
+        hardswish(x) = 0               for x <= -3
+                       x (x + 3) / 6   for -3 < x < 3
+                       x               for x >= 3
+
+    Howard and others, arXiv 1905.02244; torch.nn.functional.hardswish.
+    """
     return (x * ((x + 3) / 6) if x < 3 else x) if x > -3 else unless_nan(0, x)
 
 
@@ -386,22 +474,43 @@ def hardswish_dx(x):
 
 
 def threshold(x, threshold=0.0):
-    """The step: 1 for x > threshold, else 0."""
+    """The step of Heaviside at threshold.
+
+        threshold(x, threshold) = 1   for x > threshold
+                                  0   for x <= threshold
+
+    At the step itself it is 0. torch.nn.functional.threshold is another function, which keeps x
+    above the threshold; in PyTorch this is torch.heaviside(x - threshold, 0).
+    """
     return unless_nan(1 if x > threshold else 0, x)
 
 
 def threshold_dx(x, threshold=0.0):
-    """d threshold / d x: 0; at the step itself there is no derivative."""
+    """d threshold / d x: 0.
+
+    At the step itself there is no derivative; 0 is taken.
+    """
     return unless_nan(0, x)
 
 
 def threshold_dthreshold(x, threshold=0.0):
-    """d threshold / d threshold: 0; at the step itself there is no derivative."""
+    """d threshold / d threshold: 0.
+
+    At the step itself there is no derivative; 0 is taken.
+    """
     return unless_nan(0, x)
 
 
 def softshrink(x, lambd=0.5):
-    """x, lambd nearer to zero, and 0 where |x| <= lambd; lambd >= 0."""
+    """x, lambd nearer to zero; lambd >= 0.
+
+        softshrink(x, lambd) = x - lambd   for x > lambd
+                               0           for -lambd <= x <= lambd
+                               x + lambd   for x < -lambd
+
+    It is continuous: lambd is taken from x on the right and added on the left. The derivative by x
+    is 0 in the middle and 1 outside. torch.nn.functional.softshrink.
+    """
     return x - lambd if x > lambd else (x + lambd if x < -lambd else unless_nan(0, x))
 
 
@@ -416,7 +525,15 @@ def softshrink_dlambd(x, lambd=0.5):
 
 
 def hardshrink(x, lambd=0.5):
-    """x, but 0 where |x| <= lambd; lambd >= 0."""
+    """x, but 0 near zero; lambd >= 0.
+
+        hardshrink(x, lambd) = x   for x > lambd
+                               0   for -lambd <= x <= lambd
+                               x   for x < -lambd
+
+    It jumps at +-lambd: x is kept as it is outside, and lambd is not taken from it as in
+    softshrink. torch.nn.functional.hardshrink.
+    """
     return x if x > lambd else (x if x < -lambd else unless_nan(0, x))
 
 
@@ -426,12 +543,21 @@ def hardshrink_dx(x, lambd=0.5):
 
 
 def hardshrink_dlambd(x, lambd=0.5):
-    """d hardshrink / d lambd: 0; at the jumps there is no derivative."""
+    """d hardshrink / d lambd: 0.
+
+    At the jumps there is no derivative; 0 is taken.
+    """
     return unless_nan(0, x)
 
 
 def elu(x, alpha=1.0):
-    """The exponential linear unit: x for x > 0, else alpha (e^x - 1)."""
+    """The exponential linear unit.
+
+        elu(x, alpha) = x                 for x > 0
+                        alpha (e^x - 1)   for x <= 0
+
+    Clevert and others, arXiv 1511.07289; torch.nn.functional.elu.
+    """
     M = expm1_neg(abs(x))
     return x if x > 0 else alpha * M
 
@@ -449,9 +575,13 @@ def elu_dalpha(x, alpha=1.0):
 
 
 def celu(x, alpha=1.0):
-    """The continuously differentiable ELU: x for x > 0, else alpha (e^(x/alpha) - 1); alpha > 0.
+    """The continuously differentiable ELU; alpha > 0.
+
+        celu(x, alpha) = x                         for x > 0
+                         alpha (e^(x/alpha) - 1)   for x <= 0
 
     Its quotient x/alpha is rounded once: e^(x/alpha) is exact to a relative error of |x/alpha| eps.
+    Barron, arXiv 1704.07483; torch.nn.functional.celu.
     """
     v, M = _celu_parts(x, alpha)
     return x if x > 0 else alpha * M
@@ -478,9 +608,13 @@ def _celu_parts(x, alpha):
 
 
 def selu(x):
-    """The self-normalising ELU: scale x for x > 0, else scale alpha (e^x - 1).
+    """The self-normalising ELU.
 
-    scale = 1.0507009873554805 and alpha = 1.6732632423543772 keep mean 0 and variance 1.
+        selu(x) = scale x                 for x > 0
+                  scale alpha (e^x - 1)   for x <= 0
+
+    scale = 1.0507009873554805 and alpha = 1.6732632423543772 keep mean 0 and variance 1. Klambauer
+    and others, arXiv 1706.02515; torch.nn.functional.selu.
     """
     M = expm1_neg(abs(x))
     return 1.05070098735548049342 * x if x > 0 else 1.75809934084737685994 * M
@@ -493,7 +627,12 @@ def selu_dx(x):
 
 
 def logsigmoid(x):
-    """The logarithm of the sigmoid, -log(1 + e^-x)."""
+    """The logarithm of the sigmoid.
+
+        logsigmoid(x) = -log(1 + e^-x)
+
+    torch.nn.functional.logsigmoid.
+    """
     E = exp_neg(abs(x))
     L = log1p(E)
     return -L if x >= 0 else x - L
@@ -506,7 +645,14 @@ def logsigmoid_dx(x):
 
 
 def softplus(x, beta=1.0, threshold=20.0):
-    """The smooth rectifier, log(1 + e^(beta x)) / beta, and x itself for beta x > threshold."""
+    """The smooth rectifier, and x itself where they hardly differ.
+
+        softplus(x, beta, threshold) = log(1 + e^(beta x)) / beta   for beta x <= threshold
+                                       x                            for beta x > threshold
+
+    It is beta x, and not x, that is compared with the threshold, and x, not beta x, that is
+    returned above it. threshold = inf never switches. torch.nn.functional.softplus.
+    """
     # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|).
     S = scaled_exp_neg_product(abs(beta), abs(x))
     F = unscaled(S)
@@ -542,12 +688,20 @@ def softplus_dbeta(x, beta=1.0, threshold=20.0):
 
 
 def softplus_dthreshold(x, beta=1.0, threshold=20.0):
-    """d softplus / d threshold: 0; at the switch there is no derivative."""
+    """d softplus / d threshold: 0.
+
+    At the switch there is no derivative; 0 is taken.
+    """
     return unless_nan(0, x)
 
 
 def silu(x):
-    """x times sigmoid(x), also known as swish."""
+    """x times its sigmoid, also known as swish.
+
+        silu(x) = x / (1 + e^-x)
+
+    Elfwing and others, arXiv 1702.03118; torch.nn.functional.silu.
+    """
     beta = 1
     y = _swish(x, beta)
     return y
@@ -561,7 +715,12 @@ def silu_dx(x):
 
 
 def swish(x, beta=1.0):
-    """x times sigmoid(beta x)."""
+    """x times its sigmoid with steepness beta.
+
+        swish(x, beta) = x / (1 + e^-(beta x))
+
+    Ramachandran and others, arXiv 1710.05941. beta = 1 is silu.
+    """
     y = _swish(x, beta)
     return y
 
@@ -599,7 +758,12 @@ def _swish_parts(x, beta):
 
 
 def mish(x):
-    """x times tanh(softplus(x))."""
+    """x times the hyperbolic tangent of softplus.
+
+        mish(x) = x tanh(log(1 + e^x))
+
+    Misra, arXiv 1908.08681; torch.nn.functional.mish.
+    """
     # With E = e^-|x|, tanh(log(1 + e^x)) is w / d: w = 1 + 2E, d = w + 2E^2 for x >= 0, and
     # w = E (2 + E), d = w + 2 for x < 0.
     u, S, E, w, d = _mish_parts(x)
@@ -623,7 +787,12 @@ def _mish_parts(x):
 
 
 def gelu(x):
-    """x times Phi(x), the normal distribution's function: x (1 + erf(x / sqrt 2)) / 2."""
+    """x times the normal distribution's function Phi.
+
+        gelu(x) = x Phi(x) = x (1 + erf(x / sqrt(2))) / 2
+
+    Hendrycks and Gimpel, arXiv 1606.08415; torch.nn.functional.gelu.
+    """
     # For u = |x|, w = u Phi(-u) is what is missing from max(x, 0), and nothing cancels.
     u = finite(abs(x))
     S = scaled_exp_neg_product(0.5 * u, u)
@@ -644,9 +813,12 @@ def gelu_dx(x):
 
 
 def gelu_tanh(x):
-    """The approximation of GELU by tanh, x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2.
+    """The approximation of GELU by tanh.
+
+        gelu_tanh(x) = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
 
     The exponent is rounded: far left the relative error is that of an x which is off by an eps.
+    Hendrycks and Gimpel, arXiv 1606.08415; torch.nn.functional.gelu with approximate="tanh".
     """
     # (1 + tanh z) / 2 = sigmoid(2 z).
     u, S, F = _gelu_tanh_parts(x)

@@ -3,9 +3,9 @@
 Usage: python generate_rows.py formulas.py rows.h|row_table.h|_row_table.py OUTPUT
 
 Design:
-- A row function uses `largest` or `total`. Its body is split at them into phases, each one loop over
-  the elements: the first ones reduce, the last one stores the result. What follows from reductions
-  alone is a row value, computed once a row.
+- A row function uses `largest` or `total`. Its body is split at them into phases, each one loop
+  over the elements: the first ones reduce, the last one stores the result. What follows from
+  reductions alone is a row value, computed once a row.
 - An exponential that a later phase needs again is stored in the output meanwhile, which then may be
   x itself. Everything else is computed again.
 - Rows side by side are one loop over columns, and a single row is cut into as many columns as fill
@@ -127,7 +127,7 @@ def keep(function: RowFunction, rows: set[str]) -> None:
             costly.add(name)
     made: dict[str, int] = {}
     for phase in range(len(function.phases) + 1):
-        queue, reached = list(function.targets(phase)), set()
+        queue, reached = list(function.targets(phase)), set[str]()
         while queue:
             for name in names(queue.pop()) - rows - set(body.inputs) - reached:
                 reached.add(name)

@@ -314,7 +314,7 @@ static inline float s3s4_log1p_f32(float t) {
     p = s3s4_fma_f32(p, w, 0x1.99d1b2p-3f);
     p = s3s4_fma_f32(p, w, 0x1.555502p-2f);
     const float rest = 2 * (w * p);
-    return t - s * (t - rest);
+    return s3s4_fma_f32(-s, t - rest, t);
 }
 static inline double s3s4_log1p_f64(double t) {
     const double s = t / (2 + t);
@@ -330,7 +330,7 @@ static inline double s3s4_log1p_f64(double t) {
     p = s3s4_fma_f64(p, w, 0x1.99999999a074ep-3);
     p = s3s4_fma_f64(p, w, 0x1.5555555555535p-2);
     const double rest = 2 * (w * p);
-    return t - s * (t - rest);
+    return s3s4_fma_f64(-s, t - rest, t);
 }
 static inline long double s3s4_log1p_ld(long double t) { return log1pl(t); }
 

@@ -365,7 +365,9 @@ def test_types():
 
 
 class OnDevice:
-    __cuda_array_interface__ = {"shape": (3,), "typestr": "<f4", "data": (0, False), "version": 3}
+    @property
+    def __cuda_array_interface__(self):
+        return {"shape": (3,), "typestr": "<f4", "data": (0, False), "version": 3}
 
 
 @each_row
@@ -410,6 +412,15 @@ def test_public_objects(activation):
     assert activation.name in repr(activation)
     for section in ("Parameters", "Returns", "Raises"):
         assert f"{section}\n---" in activation.__doc__
+
+
+def test_the_command_line_takes_no_rows():
+    done = python(
+        "import sys; from s3s4.__main__ import main; sys.argv[1:] = 'apply softmax a b'.split(); main()",
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "softmax is a function of rows" in done.stderr
 
 
 def test_after_a_fork_and_in_threads():
