@@ -288,7 +288,7 @@ def row_table(function: RowFunction, kind: str) -> str:
     return "\n".join(
         [
             "S3S4_UNUSED",
-            f"static const s3s4_rows_{kind} s3s4_{function.name}_rows_{kind} = {{",
+            f"static const s3s4_rows_{kind} s3s4_{function.name}_phases_{kind} = {{",
             "    " + ",\n    ".join(fields) + "};",
             "",
             "S3S4_UNUSED",
@@ -297,7 +297,7 @@ def row_table(function: RowFunction, kind: str) -> str:
             f"    s3s4_slab slab = {{n, 1, {{{sources}}}, {{0}}, (char *)out, "
             f"sizeof *out, 0, 0, 0}};",
             "    for (int i = 0; i < S3S4_ROW_INPUTS; i++) slab.in_step[i] = sizeof *out;",
-            f"    s3s4_row_slab_{kind}(&s3s4_{function.name}_rows_{kind}, &slab);",
+            f"    s3s4_row_slab_{kind}(&s3s4_{function.name}_phases_{kind}, &slab);",
             "}",
         ]
     )
@@ -521,15 +521,22 @@ def header(functions: Sequence[RowFunction]) -> str:
 
 def c_table(functions: Sequence[RowFunction]) -> str:
     """The table of row functions that the kernels are driven by."""
-    lines = ["/* Generated from formulas.py: what rows.pxi knows of each row function. */"]
-    lines.append("static const s3s4_row_function s3s4_row_functions[] = {")
+    lines = [
+        "/* Generated from formulas.py: what rows.pxi knows of each row function. After s3s4.h. */",
+        "typedef struct {",
+        "    const char *name, *doc, *signature;",
+        "    int inputs;",
+        *(f"    const s3s4_rows_{kind} *{kind};" for kind in C_TYPES),
+        "} s3s4_row_function;",
+        "static const s3s4_row_function s3s4_row_functions[] = {",
+    ]
     for function in functions:
         fields = [
             c_string(function.name),
             c_string(function.doc),
             c_string(function.signature),
             str(len(function.body.inputs)),
-            *(f"&s3s4_{function.name}_rows_{kind}" for kind in C_TYPES),
+            *(f"&s3s4_{function.name}_phases_{kind}" for kind in C_TYPES),
         ]
         lines.append("    {" + ",\n     ".join(fields) + "},")
     return "\n".join([*lines, "};", ""])

@@ -12,24 +12,16 @@
 
 cdef extern from *:
     """
-    typedef struct {
-        const char *name, *doc, *signature;
-        int inputs;
-        const s3s4_rows_f32 *f32;
-        const s3s4_rows_f64 *f64;
-        const s3s4_rows_ld *ld;
-    } s3s4_row_function;
-
-    #include "row_table.h"
-    enum { S3S4_ROW_OPERANDS = S3S4_ROW_INPUTS + 1 };
-
     static void s3s4_no_memory(void) {
         PyGILState_STATE state = PyGILState_Ensure();
         PyErr_NoMemory();
         PyGILState_Release(state);
     }
 
-    enum { S3S4_ROW_FUNCTIONS = sizeof s3s4_row_functions / sizeof *s3s4_row_functions };
+    enum {
+        S3S4_ROW_OPERANDS = S3S4_ROW_INPUTS + 1,
+        S3S4_ROW_FUNCTIONS = sizeof s3s4_row_functions / sizeof *s3s4_row_functions
+    };
     """
     enum:
         ROW_OPERANDS "S3S4_ROW_OPERANDS"
@@ -247,7 +239,7 @@ cdef void loop_rows(
     cdef int i
     rows.function = <const RowFunction *> data
     rows.runs, rows.count, rows.n, rows.flags = 1, dimensions[0], dimensions[1], flags
-    if rows.count == 0 or rows.n == 0:
+    if rows.count <= 0 or rows.n <= 0:
         return
     for i in range(rows.function.inputs + 1):
         rows.data[i], rows.row_step[i], rows.run_step[i] = args[i], steps[i], 0
