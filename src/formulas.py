@@ -17,6 +17,9 @@ Design:
   hundred times as long, while a * b + c is one operation.
 - Expressions are rearranged over one denominator: no term overflows, and terms that cancel in the
   textbook form are combined on paper instead. The definitions stand above each.
+- A row function uses `largest(v)` and `total(v)`, the largest element and the sum of a row, each in
+  an assignment of its own. What follows from them alone is computed once a row. It has no
+  parameters, and `name_vjp(g, x)` in place of derivatives: g times its Jacobian.
 """
 
 
@@ -911,7 +914,7 @@ def log_softmax_vjp(g, x):
 
 def _row_exponentials(y):
     # e^(y - M), at most 1. The difference d is rounded, by up to d / 2 units of e^-d: what that
-    # lost (Knuth's two-sum) is taken from the result. Where e^-d is 0, d may be infinite.
+    # lost (Knuth's two-sum) is taken from the result. Past 20000 e^-d is 0 and d may be infinite.
     M = largest(y)
     d = M - y
     b = d - M

@@ -13,8 +13,8 @@ Design:
   reduction crosses a register until the end.
 - Sums: a column adds up to 32 terms, then goes into a sum of two parts that loses nothing (Knuth's
   two-sum). The error does not grow with the length of the row.
-- A long row is cut into pieces by its length alone and their results are added up in order: the bits
-  do not depend on who computed which piece.
+- A long row is cut into pieces by its length alone and their results are added up in order: the
+  bits do not depend on who computed which piece.
 """
 
 import ast
@@ -249,8 +249,12 @@ def finish_function(function: RowFunction, phase: int, kind: str) -> str:
         f"static void s3s4_{function.name}_finish{phase}_{kind}(ptrdiff_t w, {ctype} *values) {{",
         "    S3S4_INDEPENDENT",
         "    for (ptrdiff_t i = 0; i < w; i++) {",
-        *(f"        const {ctype} {name} = {at(name)};" for name in values if name in parts - set(derived)),
-    ]  # fmt: skip
+        *(
+            f"        const {ctype} {name} = {at(name)};"
+            for name in values
+            if name in parts and name not in derived
+        ),
+    ]
     for name in derived:
         value = c_expression(function.body.assignments[name], kind)
         lines += [f"        const {ctype} {name} = {value};", f"        {at(name)} = {name};"]
@@ -426,7 +430,8 @@ static void s3s4_row_piece_{K}(const s3s4_rows_{K} *rows, int phase, const s3s4_
     {T} sums[S3S4_ROW_SUMS * S3S4_ROW_WIDTH];
     const ptrdiff_t w = slab->spread * slab->columns, block = slab->spread * S3S4_ROW_TERMS;
     const ptrdiff_t start = piece * slab->piece;
-    const ptrdiff_t left = slab->n - start, stop = start + (left < slab->piece ? left : slab->piece);
+    const ptrdiff_t left = slab->n - start;
+    const ptrdiff_t stop = start + (left < slab->piece ? left : slab->piece);
     const int *is_total;
     ptrdiff_t j, half;
     int count, r;

@@ -1,11 +1,15 @@
-"""Row functions against their definitions: 50 digits, long double, SciPy, and torch if it is here."""
+"""Row functions against their definitions: 50 digits, long double, SciPy, and torch if here."""
 
 # Design:
-# - The definitions stand here, in mpmath and in NumPy's long double; sums there are exact enough
-#   (math.fsum's, or of 64 bits).
+# - The definitions stand here, in mpmath and in NumPy's long double.
 # - Errors are counted in eps times what is added up: of softmax that is the value itself.
 
+import ctypes
 import pickle
+import shutil
+import subprocess
+import sys
+import sysconfig
 
 import mpmath
 import numpy as np
@@ -19,14 +23,15 @@ from support import LARGE, assert_same_bits, python
 NAMES = list(s3s4._rows.row_activations)
 ROWS = [s3s4.get(name) for name in NAMES]
 DTYPES = ("float16", "float32", "float64")
-# e^x 1, what the rounded difference costs 1/2, their sum 5/2, its reciprocal and the product 1/2 each.
+# e^x 1, its correction 1/2, the sum 5/2, its reciprocal and the product 1/2 each.
 VALUE_EPS = 5
 # And the sum of products, and the difference.
 PRODUCT_EPS = 9
 # Shapes and axes of every form: short rows, long ones, columns, runs of columns, one row.
 SHAPES = [
-    ((7, 10), 1), ((300, 10), 0), ((5, 1000), 1), ((1000, 33), 0), ((1000, 1), 0), ((2, 300, 20), 1),
-    ((3, 191), 1), ((3, 193), 1), ((4097,), 0), ((1,), 0), ((40, 1), 1), ((2, 3, 4, 5), 2),
+    ((7, 10), 1), ((300, 10), 0), ((5, 1000), 1), ((1000, 33), 0), ((1000, 1), 0),
+    ((2, 300, 20), 1), ((3, 191), 1), ((3, 193), 1), ((4097,), 0), ((1,), 0), ((40, 1), 1),
+    ((2, 3, 4, 5), 2),
     ((20, 700), 0), ((2, 100_003), 1), ((100_003, 3), 0),
 ]  # fmt: skip
 
@@ -40,7 +45,7 @@ def sample(shape, dtype="float64", seed=0, spread=12):
 
 
 def total(terms):
-    """The sum over the last axis, kept, exactly rounded."""
+    """The sum over the last axis, kept."""
     return terms.sum(axis=-1, keepdims=True)
 
 
@@ -414,9 +419,84 @@ def test_public_objects(activation):
         assert f"{section}\n---" in activation.__doc__
 
 
+@pytest.mark.parametrize(("kind", "ctype"), [("f32", ctypes.c_float), ("f64", ctypes.c_double)])
+@each_row
+def test_c_functions(activation, kind, ctype):
+    pointer, size = ctypes.POINTER(ctype), ctypes.c_ssize_t
+    x, grad = sample((6, 2 * 30), ctype)[:, ::2], sample((6, 30), ctype, seed=1)
+    for suffix, inputs in (("", (x,)), ("_vjp", (grad, x))):
+        out = np.empty((30, 6), ctype).T
+        function = s3s4.c_functions[f"{activation.name}{suffix}_rows_{kind}"]
+        operands = (*inputs, out)
+        call = ctypes.CFUNCTYPE(None, size, size, *[pointer, size, size] * len(operands))
+        parts = [(a.ctypes.data_as(pointer), *a.strides) for a in operands]
+        call(function.address)(6, 30, *[part for operand in parts for part in operand])
+        assert_same_bits(out, getattr(s3s4.ufuncs, activation.name + suffix)(*inputs))
+        call(function.address)(0, 30, *[part for operand in parts for part in operand])
+
+
+PROGRAM = """
+#include <stdio.h>
+#include "s3s4.h"
+int main(void) {
+    double x[1003], g[1003], out[1003];
+    for (int i = 0; i < 1003; i++) x[i] = i % 31 - 0.125 * (i % 17), g[i] = i % 5;
+    s3s4_%s_row_f64(1003, x, out);
+    for (int i = 0; i < 1003; i++) printf("%%.17g ", out[i]);
+    s3s4_%s_vjp_row_f64(1003, g, x, out);
+    for (int i = 0; i < 1003; i++) printf("%%.17g ", out[i]);
+}
+"""
+
+
+@pytest.mark.parametrize("compiler", ["cc", "c++", "clang"])
+@each_row
+def test_c_program(activation, compiler, tmp_path):
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not on this machine")
+    language = ["-xc++", "-std=c++17"] if compiler == "c++" else ["-xc", "-std=c99"]
+    flags = [*language, "-O2", "-Wall", "-Wextra", "-Werror", f"-I{s3s4.get_include()}"]
+    source, program = tmp_path / "row.c", tmp_path / "row"
+    source.write_text(PROGRAM % (activation.name, activation.name))
+    subprocess.run([compiler, *flags, source, "-o", program, "-xnone", "-lm"], check=True)
+    printed = subprocess.run([program], check=True, capture_output=True, text=True).stdout
+    x = np.array([i % 31 - 0.125 * (i % 17) for i in range(1003)])
+    grad = np.array([i % 5.0 for i in range(1003)])
+    wanted = np.concatenate([activation(x), activation.backward(grad, x)])
+    np.testing.assert_allclose(np.array(printed.split(), float), wanted, rtol=1e-13, atol=1e-17)
+
+
+CYTHON = """
+from s3s4 cimport softmax_rows, softmax_vjp_rows
+def both(const double[:, :] g, const double[:, :] x, double[:, :] value, double[:, :] product):
+    softmax_rows(x, value)
+    softmax_vjp_rows(g, x, product)
+"""
+
+
+def test_cython(tmp_path):
+    (tmp_path / "both.pyx").write_text(CYTHON)
+    include = ["-I" + sysconfig.get_path("include"), f"-I{s3s4.get_include()}"]
+    for command in (
+        [sys.executable, "-m", "cython", "-3", "both.pyx"],
+        ["cc", "-shared", "-fPIC", "-O0", *include, "both.c", "-o", "both.so", "-lm"],
+    ):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    python(
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import both, numpy as np, s3s4\n"
+        "x, g = np.random.default_rng(0).normal(size=(2, 9, 40)); out = np.zeros((2, 9, 40))\n"
+        "both.both(g, x[:, ::-1], *out)\n"
+        "np.testing.assert_allclose(out[0][:, ::-1], s3s4.softmax(x), rtol=1e-14)\n"
+        "product = s3s4.softmax.backward(g, x[:, ::-1])\n"
+        "np.testing.assert_allclose(out[1], product, rtol=1e-13, atol=1e-17)"
+    )
+
+
 def test_the_command_line_takes_no_rows():
     done = python(
-        "import sys; from s3s4.__main__ import main; sys.argv[1:] = 'apply softmax a b'.split(); main()",
+        "import sys; from s3s4.__main__ import main\n"
+        "sys.argv[1:] = 'apply softmax a b'.split(); main()",
         check=False,
     )
     assert done.returncode == 2
