@@ -3,8 +3,8 @@
 Usage: python benchmarks/report.py RESULTS.json docs/performance.md
 
 Replaces what stands between ``<!-- begin: SECTION -->`` and ``<!-- end: SECTION -->``, for each
-section that the document has (machine, summary, grid, layouts, published, targets, instructions),
-and draws ``performance.png`` beside it.
+section that the document has (machine, summary, grid, layouts, published, targets, family,
+instructions), and draws ``performance.png`` and ``family.png`` beside it.
 """
 
 import argparse
@@ -13,10 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import family_tables
 import machine
 import picture
 import tables
 from document import fill
+
+FAMILY_PICTURE = "![Every activation: each contender's time over that of s3s4](family.png)\n\n"
 
 
 def sections(results: dict[str, Any]) -> dict[str, str]:
@@ -27,6 +30,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
         "layouts": ("layouts", tables.layouts),
         "published": ("published", tables.published),
         "targets": ("targets", tables.targets),
+        "family": ("family", lambda content: FAMILY_PICTURE + family_tables.family(content)),
     }
     written = {
         name: write(results[source]["content"])
@@ -52,7 +56,13 @@ def main() -> None:
     if "grid" in results:
         file = options.document.with_suffix(".png")
         grid = results["grid"]
-        picture.draw(grid["content"], machine.title(grid["machine"]), file)
+        picture.draw(
+            grid["content"], machine.title(grid["machine"], "S3 and S4: time an element"), file
+        )
+    if "family" in results:
+        family = results["family"]
+        title = machine.title(family["machine"], "Times s3s4")
+        picture.draw_family(family["content"], title, options.document.with_name("family.png"))
 
 
 if __name__ == "__main__":

@@ -12,18 +12,28 @@ Design:
   computed again in each loop that needs it.
 - a b + c is one fused operation where the processor has it, chosen here and not by the compiler:
   every form of a function (scalar, block, uniform) gives the same bits under every compiler.
-- Constants are cast to the type of the loop, or a float loop would be computed in double.
+- Constants take the type of the loop, or a float loop would be computed in double; their digits
+  are kept as they are written, for long double has more of them than a Python number.
+- What depends on nothing but constants and on parameters that a whole loop shares is computed once,
+  before the loop.
 - What is not understood is refused with its line, never guessed.
 """
 
 import ast
+import copy
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-EXPENSIVE = {"exp_neg", "scaled_exp_neg_product"}
+EXPENSIVE = {
+    "exp_neg", "scaled_exp_neg_product", "expm1_neg", "log1p", "log1p_any", "normal_tail",
+    "tanh_rest",
+}  # fmt: skip
 UNIFORM = {"scaled_exp_neg_product"}  # have a form for a parameter that a whole loop shares
-CHEAP = {"abs", "finite", "unscaled"}
+CHEAP = {"abs", "copysign", "finite", "unless_nan", "unscaled"}
+REDUCTIONS = {"largest", "total"}  # of a row: generate_rows.py splits bodies at them
+PRIMITIVES = EXPENSIVE | CHEAP | REDUCTIONS
+TAKEN = {"i", "in", "m", "n", "out", "start"}  # names in the functions that are generated
 C_TYPES = {"f32": ("float", "f"), "f64": ("double", ""), "ld": ("long double", "L")}
 BLOCK_TYPES = ("f32", "f64")
 OPERATORS: dict[type, str] = {
@@ -59,6 +69,19 @@ class Body:
                 queue.append(self.assignments[name])
         return [name for name in self.assignments if name in wanted]
 
+    def used(self, expressions: list[ast.expr], known: set[str]) -> set[str]:
+        """Names that the expressions and what must be assigned before them are made of."""
+        steps = [self.assignments[name] for name in self.needed(expressions, known)]
+        return set().union(*map(names, [*expressions, *steps]))
+
+    def settled(self, inputs: set[str]) -> set[str]:
+        """The given inputs, and the names that follow from them and from constants alone."""
+        found = set(inputs)
+        for name, value in self.assignments.items():
+            if names(value) <= found:
+                found.add(name)
+        return found
+
 
 @dataclass
 class Activation:
@@ -87,7 +110,11 @@ class Function:
 def names(node: ast.AST) -> set[str]:
     return {
         n.id for n in ast.walk(node) if isinstance(n, ast.Name)
-    } - EXPENSIVE - CHEAP  # fmt: skip
+    } - EXPENSIVE - CHEAP - REDUCTIONS  # fmt: skip
+
+
+def calls(node: ast.AST) -> set[str]:
+    return {ast.unparse(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
 
 
 def is_expensive(node: ast.expr) -> bool:
@@ -101,6 +128,9 @@ class Formulas:
 
     def __init__(self, text: str) -> None:
         module = ast.parse(text)
+        for constant in ast.walk(module):
+            if isinstance(constant, ast.Constant) and type(constant.value) is float:
+                constant.kind = ast.get_source_segment(text, constant)
         self.functions: dict[str, ast.FunctionDef] = {}
         for node in module.body:
             if isinstance(node, ast.FunctionDef):
@@ -109,9 +139,21 @@ class Formulas:
                 raise Refused(node, f"only functions may stand here, not {type(node).__name__}")
 
     def activations(self) -> list[Activation]:
-        public = [name for name in self.functions if not name.startswith("_")]
+        rows = self.rows()
+        rows += [f"{name}_vjp" for name in rows]
+        public = [name for name in self.functions if not name.startswith("_") and name not in rows]
         bases = [n for n in public if not any(n.startswith(f"{b}_d") for b in public if b != n)]
         return [self._activation(name) for name in bases]
+
+    def rows(self) -> list[str]:
+        """The row functions: those that reduce, apart from their vector-Jacobian products."""
+        return [
+            name
+            for name in self.functions
+            if not name.startswith("_")
+            and not name.endswith("_vjp")
+            and any(calls(value) & REDUCTIONS for value in self.body(name).assignments.values())
+        ]
 
     def _activation(self, name: str) -> Activation:
         node = self.functions[name]
@@ -173,6 +215,8 @@ def add(body: Body, name: str, expression: ast.expr) -> None:
     """Assign a name once; the same assignment again is the same value."""
     if isinstance(expression, ast.Name) and expression.id == name:
         return
+    if name in TAKEN:
+        raise Refused(expression, f"{name} is a name of the generated code's own")
     known = body.assignments.get(name)
     if name in body.inputs or (known and ast.unparse(known) != ast.unparse(expression)):
         raise Refused(expression, f"{name} is assigned twice")
@@ -184,11 +228,11 @@ def check(node: ast.expr, body: Body) -> None:
     unknown = names(node) - body.assignments.keys() - set(body.inputs)
     for child in ast.walk(node):
         if isinstance(child, ast.Call):
-            if not isinstance(child.func, ast.Name) or child.func.id not in CHEAP | EXPENSIVE:
+            if not isinstance(child.func, ast.Name) or child.func.id not in PRIMITIVES:
                 raise Refused(child, f"unknown primitive {ast.unparse(child.func)}")
             if child.keywords:
                 raise Refused(child, "primitives take no keywords")
-            if child is not node and is_expensive(child):
+            if child is not node and (is_expensive(child) or child.func.id in REDUCTIONS):
                 raise Refused(child, f"give {child.func.id}(...) a name of its own")
         elif isinstance(child, ast.Constant):
             if type(child.value) not in (int, float):
@@ -227,11 +271,11 @@ def merge(bodies: list[Body]) -> Body:
 
 
 def rename(node: ast.expr, renamed: dict[str, str]) -> ast.expr:
-    copy = ast.parse(ast.unparse(node), mode="eval").body
-    for child in ast.walk(copy):
+    changed = copy.deepcopy(node)
+    for child in ast.walk(changed):
         if isinstance(child, ast.Name):
             child.id = renamed.get(child.id, child.id)
-    return copy
+    return changed
 
 
 def table(formulas: Formulas) -> list[Function]:
@@ -285,8 +329,8 @@ def c_expression(node: ast.expr, kind: str, uniform: frozenset[str] = frozenset(
         return c_expression(child, kind, uniform)
 
     match fused(node):
-        case ast.Constant(value=int() | float() as value):
-            return f"{float(value)!r}{C_TYPES[kind][1]}"
+        case ast.Constant(value=int() | float() as value, kind=digits):
+            return f"{digits or repr(float(value))}{C_TYPES[kind][1]}"
         case ast.Name(id=name):
             return name
         case ast.BinOp(left=left, op=op, right=right):
@@ -298,7 +342,8 @@ def c_expression(node: ast.expr, kind: str, uniform: frozenset[str] = frozenset(
         case ast.IfExp(test=test, body=body, orelse=orelse):
             return f"({c(test)} ? {c(body)} : {c(orelse)})"
         case ast.Call(func=ast.Name(id=name), args=args):
-            form = "_uniform" if name in UNIFORM and names(args[0]) <= uniform else ""
+            settled = name in UNIFORM and names(args[0]) <= uniform and kind in BLOCK_TYPES
+            form = "_uniform" if settled else ""
             return f"s3s4_{name}{form}_{kind}({', '.join(map(c, args))})"
     raise Refused(node, f"cannot translate {type(node).__name__}")
 
@@ -312,6 +357,8 @@ def scalar_function(function: Function, kind: str) -> str:
         f"    const {ctype} {name} = {c_expression(body.assignments[name], kind)};"
         for name in body.needed(body.outputs, set())
     ]
+    used = body.used(body.outputs, set())
+    lines[:0] = [f"    (void){name};" for name in body.inputs if name not in used]
     results = [c_expression(output, kind) for output in body.outputs]
     if len(results) == 1:
         returns = ctype
@@ -330,32 +377,35 @@ def block_function(function: Function, kind: str, uniform: bool) -> str:
     ctype = C_TYPES[kind][0]
     body = function.body
     elements = [name for name in body.inputs if not uniform or name in ("g", "x")]
-    shared = frozenset(body.inputs) - frozenset(elements)
+    shared = frozenset(body.settled(set(body.inputs) - set(elements)))
+    once = body.needed([ast.Name(name) for name in shared], set())
     expensive = [n for n in body.assignments if is_expensive(body.assignments[n])]
+    expensive = [name for name in expensive if name not in shared]
 
     def assign(name: str) -> str:
         value = body.assignments[name]
-        return f"{ctype} {name} = {c_expression(value, kind, shared)};"
+        return f"const {ctype} {name} = {c_expression(value, kind, shared)};"
 
     def loop(targets: dict[str, ast.expr]) -> list[str]:
-        used = set().union(*(names(value) for value in targets.values()))
-        steps = body.needed(list(targets.values()), set(expensive))
-        used = used.union(*(names(body.assignments[name]) for name in steps))
+        values = list(targets.values())
+        known = {*expensive, *once}
+        used = body.used(values, known)
         return [
             "        S3S4_INDEPENDENT",
             "        for (ptrdiff_t i = 0; i < m; i++) {",
             *(f"            const {ctype} {n} = in_{n}[i];" for n in elements if n in used),
             *(f"            const {ctype} {n} = block_{n}[i];" for n in expensive if n in used),
-            *(f"            const {assign(name)}" for name in steps),
+            *(f"            {assign(name)}" for name in body.needed(values, known)),
             *(
                 f"            const {ctype} new_{i} = {c_expression(v, kind, shared)};"
-                for i, v in enumerate(targets.values())
+                for i, v in enumerate(values)
             ),
             *(f"            {target}[i] = new_{i};" for i, target in enumerate(targets)),
             "        }",
         ]
 
     form = "uniform" if uniform else "block"
+    used = body.used(body.outputs, set())
     lines = [
         "S3S4_UNUSED",
         f"static void s3s4_{function.name}_{form}_{kind}(",
@@ -363,15 +413,16 @@ def block_function(function: Function, kind: str, uniform: bool) -> str:
         *(
             f"    const {ctype} {name} = in[{i}][0];"
             for i, name in enumerate(body.inputs)
-            if name in shared
+            if name in shared & used
         ),
+        *(f"    {assign(name)}" for name in once if name in used),
         "    for (ptrdiff_t start = 0; start < n; start += S3S4_BLOCK) {",
         "        const ptrdiff_t m = S3S4_BLOCK_LENGTH(n - start);",
         *(f"        {ctype} block_{name}[S3S4_BLOCK];" for name in expensive),
         *(
             f"        const {ctype} *in_{name} = in[{i}] + start;"
             for i, name in enumerate(body.inputs)
-            if name in elements
+            if name in elements and name in used
         ),
         *(f"        {ctype} *out_{i} = out[{i}] + start;" for i in range(len(body.outputs))),
     ]
@@ -427,7 +478,7 @@ def header(functions: list[Function]) -> str:
         for kind in BLOCK_TYPES:
             forms = uniform_forms(function)
             parts += [block_function(function, kind, uniform) for uniform in forms]
-    parts += ['#ifdef Py_PYTHON_H\n#include "s3s4_api.h"\n#endif', "#endif\n"]
+    parts += ['#include "rows.h"', '#ifdef Py_PYTHON_H\n#include "s3s4_api.h"\n#endif', "#endif\n"]
     return "\n\n".join(parts)
 
 

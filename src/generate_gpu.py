@@ -1,17 +1,19 @@
 """Translate formulas.py into Python that Numba compiles for a GPU.
 
-Usage: python generate_gpu.py formulas.py OUTPUT
+Usage: python generate_gpu.py formulas.py vecmath.h OUTPUT
 
 Design:
 - Loops are `while`: for a `range` Numba divides first, to know how often it will go round.
 - A function of the table becomes a scalar function and, by storage width, kernels around it: loops
   over memory cannot be written once for one, two or three arrays, for Numba compiles no *args.
+- The polynomials are read out of vecmath.h, the one place that has their coefficients.
 - Every name that is not Python's comes in as an argument of `build`: the text imports nothing, and
   the types in memory, of the arithmetic and of indices are among those names: `storage`, `real`
   and `index`.
 """
 
 import ast
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -248,9 +250,41 @@ def primitives(functions: list[Function]) -> list[str]:
     return ["fma", "divide", "add", *sorted(called - {"abs"})]
 
 
-def module(functions: list[Function]) -> str:
+HORNER = re.compile(
+    r"static inline (?P<type>float|double) s3s4_(?P<name>\w+)_f(?:32|64)\([^{]*\{[^}]*?"
+    r"(?P=type) p = (?P<first>\S+?)f?;(?P<rest>(?:\s+p = \w+\(p, \w+, \S+\);)+)"
+    r"(?P<last>\s+return fmaf?\(p, \w+, 1\.0f?\);)?"
+)
+
+
+def polynomials(vecmath: str) -> list[str]:
+    """The text of a function that makes every polynomial of vecmath.h for a type."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for match in HORNER.finditer(vecmath):
+        rest = re.findall(r", ([^,]+?)f?\);", match["rest"]) + ["0x1p0"] * bool(match["last"])
+        found.setdefault(match["type"], {})[match["name"]] = [match["first"], *rest]
+    lines = ["def polynomials(inline, real, fma, double):"]
+    for kind, by_name in found.items():
+        lines.append("    if double:" if kind == "double" else "    if not double:")
+        for name, coefficients in by_name.items():
+            constants = [f"{name}_{i}" for i in range(len(coefficients))]
+            lines += [
+                f"        {constant} = real(float.fromhex({digits!r}))"
+                for constant, digits in zip(constants, coefficients, strict=True)
+            ]
+            lines += ["", "        @inline", f"        def {name}(t):"]
+            lines.append(f"            p = {constants[0]}")
+            lines += [f"            p = fma(p, t, {constant})" for constant in constants[1:]]
+            lines += ["            return p", ""]
+    return [*lines, "    return locals()"]
+
+
+def module(functions: list[Function], vecmath: str) -> str:
     lines = [
         '"""The kernels of a GPU, generated from formulas.py: `build` makes those of one type."""',
+        "",
+        "",
+        *polynomials(vecmath),
         "",
         "",
         "def build(module, inline, storage, real, index, access, primitives, THREADS):",
@@ -276,8 +310,9 @@ def module(functions: list[Function]) -> str:
     return "\n".join([*lines, "", "    return locals()", ""])
 
 
-def main(source: str, output: str) -> None:
-    Path(output).write_text(module(table(Formulas(Path(source).read_text()))))
+def main(source: str, vecmath: str, output: str) -> None:
+    functions = table(Formulas(Path(source).read_text()))
+    Path(output).write_text(module(functions, Path(vecmath).read_text()))
 
 
 if __name__ == "__main__":

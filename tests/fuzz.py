@@ -1,98 +1,96 @@
-"""Random calls against the definitions in long double: python fuzz.py CALLS [SEED].
+"""Random calls against the definitions in 50 digits: python fuzz.py CALLS [SEED].
 
 # Design:
 # - A call is random in everything: function, shapes, dtypes, byte orders, strides, broadcasting,
 #   where, out in other dtypes and overlapping the inputs. It is judged by inputs copied before.
-# - The oracle is one NumPy expression for each function, so that a hundred thousand calls take a
-#   minute. Its bound is loose: tests/accuracy.py judges the last bits, this one the memory.
+# - Elements are drawn from a few numbers that every dtype holds, so that the oracle of a function
+#   is a table, and a hundred thousand calls take a minute. tests/accuracy.py judges the last bits
+#   of all numbers, this one the memory.
 # - A failure prints the seed of its call, which alone repeats it.
 """
 
 import argparse
-from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
+import accuracy
+import oracle
 import s3s4
+from support import outputs, summed
 
 Rng = np.random.Generator
 DTYPES = ("f2", "f4", "f8", "g", ">f2", ">f4", ">f8")
+FMA = s3s4.build_config()["variant"] in accuracy.FMA
+
+_scales = np.repeat([1e-3, 1.0, 10.0, 40.0], 25)
+FINITE = (np.random.default_rng(0).uniform(-1, 1, 100) * _scales).astype(np.float16)
+X = np.array([*FINITE, 0.0, -0.0, 6e-8, -200.0, 200.0, -np.inf, np.inf, np.nan], np.float16)
+PARAMETER = np.array([5.0, 1.0, -2.125, 0.0, 40.0, -np.inf], np.float16)
+FINITE_PARAMETERS = len(PARAMETER) - 1
 
 
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Take 1 / (1 + e^-x)."""
-    return 1 / (1 + np.exp(-x))
+class Operand(NamedTuple):
+    """An array, and the places of its elements in X or PARAMETER."""
+
+    array: np.ndarray
+    places: np.ndarray
 
 
-def s3(x: np.ndarray) -> list[np.ndarray]:
-    """Return the only term."""
-    return [np.where(x > 0, x / (1 + abs(x)), sigmoid(x))]
+@cache
+def table(activation: str, wrt: str | None) -> oracle.Exact:
+    """Return the exact values for all of X and all of PARAMETER for each parameter."""
+    parameters = [PARAMETER] * (len(oracle.inputs(activation)) - 1)
+    return oracle.exact(activation, wrt, *np.meshgrid(X, *parameters, indexing="ij"))
 
 
-def s3_dx(x: np.ndarray) -> list[np.ndarray]:
-    """Return the only term."""
-    return [np.where(x > 0, 1 / (1 + abs(x)) ** 2, sigmoid(x) * sigmoid(-x))]
-
-
-def s4(x: np.ndarray, k: np.ndarray) -> list[np.ndarray]:
-    """Return the terms of the sum."""
-    return [sigmoid(k * x) * x / (1 + abs(x)), sigmoid(-k * x) * sigmoid(x)]
-
-
-def s4_dx(x: np.ndarray, k: np.ndarray) -> list[np.ndarray]:
-    """Return the terms of the sum."""
-    a, b = sigmoid(k * x), sigmoid(-k * x)
-    blend = [k * a * b * x / (1 + abs(x)), -k * a * b * sigmoid(x)]
-    return [*blend, a / (1 + abs(x)) ** 2, b * sigmoid(x) * sigmoid(-x)]
-
-
-def s4_dk(x: np.ndarray, k: np.ndarray) -> list[np.ndarray]:
-    """Return the terms of the sum."""
-    turn = x * sigmoid(k * x) * sigmoid(-k * x)
-    return [turn * x / (1 + abs(x)), -turn * sigmoid(x)]
-
-
-TERMS: Mapping[str, tuple[Callable[..., list[np.ndarray]], ...]] = {
-    "s3": (s3,),
-    "s3_dx": (s3_dx,),
-    "s3_value_dx": (s3, s3_dx),
-    "s4": (s4,),
-    "s4_dx": (s4_dx,),
-    "s4_dk": (s4_dk,),
-    "s4_value_dx": (s4, s4_dx),
-}
+def exact(activation: str, wrt: str | None, operands: list[Operand]) -> oracle.Exact:
+    """Look the exact values of arrays up."""
+    places = tuple(np.broadcast_arrays(*[operand.places for operand in operands]))
+    return oracle.Exact(*[column[places] for column in table(activation, wrt)])
 
 
 def view(rng: Rng, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    """Make an array with random values and any strides."""
+    """Make an array with any strides."""
     steps = rng.choice([1, 1, 1, 2, -1, -3], len(shape))
     order = rng.permutation(len(shape))
-    memory = np.empty([shape[axis] * abs(steps[axis]) for axis in order], dtype)
-    memory[...] = rng.uniform(-1, 1, memory.shape) * rng.choice([1e-3, 1.0, 10.0, 40.0])
+    memory = np.zeros([shape[axis] * abs(steps[axis]) for axis in order], dtype)
     slices = tuple(slice(None, None, step) for step in steps)
     return memory.transpose(np.argsort(order))[(*slices, ...)]
 
 
-def operands(rng: Rng, count: int) -> list[np.ndarray]:
-    """Make arrays that broadcast, mostly of one dtype, now and then large enough for threads."""
+def filled(rng: Rng, array: np.ndarray, values: np.ndarray) -> Operand:
+    """Fill an array with some of the values."""
+    places = rng.integers(0, len(values), array.shape)
+    array[...] = values[places]
+    return Operand(array, places)
+
+
+def any_shape(rng: Rng) -> tuple[int, ...]:
+    """Return a shape, now and then large enough for threads."""
     long = 200_000 if rng.random() < 0.001 else 300
     shape = tuple(int(n) for n in rng.integers(0, 6, rng.integers(0, 4)))
-    if rng.random() < 0.5:
-        shape = (*shape[:1], int(rng.integers(1, long)))
-    dtype = rng.choice(DTYPES)
-    made = []
-    for _ in range(count):
-        own = tuple(1 if rng.random() < 0.15 else n for n in shape)[rng.random() < 0.1 :]
-        made.append(view(rng, own, dtype if rng.random() < 0.8 else rng.choice(DTYPES)))
-    return made
+    return (*shape[:1], int(rng.integers(1, long))) if rng.random() < 0.5 else shape
 
 
-def outs(rng: Rng, arrays: list[np.ndarray], shape: tuple[int, ...], count: int) -> list:
+def narrowed(rng: Rng, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape that broadcasts to another one."""
+    return tuple(1 if rng.random() < 0.15 else n for n in shape)[rng.random() < 0.1 :]
+
+
+def any_operand(rng: Rng, shape: tuple[int, ...], dtype: str, values: np.ndarray) -> Operand:
+    """Make an array that is mostly of the given dtype."""
+    own = dtype if rng.random() < 0.8 else rng.choice(DTYPES)
+    return filled(rng, view(rng, shape, own), values)
+
+
+def outs(rng: Rng, operands: list[Operand], shape: tuple[int, ...], count: int) -> list[np.ndarray]:
     """Make outputs: new ones, the input itself, or a shifted view of its memory."""
-    made = []
+    made: list[np.ndarray] = []
     for _ in range(count):
         way = rng.random()
-        source = arrays[0]
+        source, places = operands[0]
         if way < 0.4 or source.shape != shape or made:
             made.append(view(rng, shape, rng.choice(DTYPES)))
         elif way < 0.6:
@@ -100,10 +98,11 @@ def outs(rng: Rng, arrays: list[np.ndarray], shape: tuple[int, ...], count: int)
         elif way < 0.8:
             made.append(source[(*[slice(None, None, -1)] * len(shape), ...)])
         else:
-            memory = np.empty(source.size + 5, source.dtype)
+            memory = np.zeros(source.size + 5, source.dtype)
             shift = int(rng.integers(0, 6))
-            arrays[0] = memory[: source.size].reshape(shape)
-            arrays[0][...] = source
+            moved = memory[: source.size].reshape(shape)
+            moved[...] = source
+            operands[0] = Operand(moved, places)
             made.append(memory[shift : shift + source.size].reshape(shape))
     return made
 
@@ -111,39 +110,73 @@ def outs(rng: Rng, arrays: list[np.ndarray], shape: tuple[int, ...], count: int)
 def call(seed: int) -> None:
     """Make one random call and judge it."""
     rng = np.random.default_rng(seed)
-    name = str(rng.choice(list(TERMS)))
-    ufunc = getattr(s3s4.ufuncs, name)
-    arrays = operands(rng, ufunc.nin)
-    shape = np.broadcast_shapes(*[a.shape for a in arrays])
-    dtype = np.result_type(*arrays)
-    options: dict = {}
+    name = str(rng.choice(list(oracle.UFUNCS)))
+    activation, wanted = oracle.UFUNCS[name]
+    if rng.random() < 0.1:
+        gradients(rng, activation)
+    else:
+        values(rng, name, activation, wanted)
+
+
+def front(name: str, activation: str, wanted: tuple[str | None, ...]) -> Any:
+    """Return the public way to a ufunc's results."""
+    function = getattr(s3s4, activation)
+    if len(wanted) > 1:
+        return function.value_and_derivative
+    return function if name == activation else partial(function.derivative, wrt=wanted[0])
+
+
+def values(rng: Rng, name: str, activation: str, wanted: tuple[str | None, ...]) -> None:
+    """Call a ufunc or its front."""
+    shape, dtype = any_shape(rng), rng.choice(DTYPES)
+    sets = [X, *[PARAMETER] * (len(oracle.inputs(activation)) - 1)]
+    operands = [any_operand(rng, narrowed(rng, shape), dtype, these) for these in sets]
+    shape = np.broadcast_shapes(*[operand.array.shape for operand in operands])
+    loop = np.result_type(*[operand.array for operand in operands])
+    options: dict[str, Any] = {}
     if rng.random() < 0.5:
-        options = {"out": tuple(outs(rng, arrays, shape, ufunc.nout)), "casting": "unsafe"}
-        options["dtype"] = dtype
-    wide = [a.astype(np.longdouble) for a in arrays]
-    before = [o.copy() for o in options.get("out", ())]
+        out = outs(rng, operands, shape, len(wanted))
+        options = {"out": tuple(out) if len(out) > 1 else out[0], "casting": "unsafe"}
+        options["dtype"] = loop
+    before = [array.copy() for array in outputs(options.get("out", ()))]
     mask = np.ones(shape, bool)
     if before and rng.random() < 0.3:
         options["where"] = mask = rng.random(shape) < 0.5
-    function = getattr(s3s4, name, ufunc)
-    results = function(*arrays, **options)
-    for i, result in enumerate(results if ufunc.nout > 1 else (results,)):
-        check(TERMS[name][i](*wide), wide, dtype, np.asarray(result), mask, before[i:])
+    ways = getattr(s3s4.ufuncs, name), front(name, activation, wanted)
+    results = outputs(ways[rng.integers(2)](*[o.array for o in operands], **options))
+    assert len(results) == len(wanted)
+    for i, (wrt, result) in enumerate(zip(wanted, map(np.asarray, results), strict=True)):
+        assert result.shape == shape
+        right = close(exact(activation, wrt, operands), loop, result)
+        assert right[mask].all()
+        if before:
+            np.testing.assert_array_equal(result[~mask], before[i][~mask])
 
 
-def check(terms, wide, dtype, result, mask, before) -> None:
-    """Judge one output: right where the mask is set, untouched elsewhere."""
-    eps = max(np.finfo(dtype).eps, np.finfo(result.dtype).eps)
-    tiny = max(np.finfo(dtype).tiny, np.finfo(result.dtype).tiny)
-    size = sum(map(abs, terms))
-    # Without fused operations the product k x is rounded before the exponential sees it.
-    steep = np.abs(wide[0] * wide[-1]) if len(wide) > 1 else 0
-    with np.errstate(under="ignore"):
-        right = np.abs(result - sum(terms)) <= (8 + steep) * eps * size + tiny
-    assert result.shape == mask.shape
-    assert right[mask].all()
-    if before:
-        np.testing.assert_array_equal(result[~mask], before[0][~mask])
+def close(wanted: oracle.Exact, loop: np.dtype, result: np.ndarray) -> np.ndarray:
+    """Tell which elements are right, computed in the loop's dtype and cast to the result's."""
+    allowed = accuracy.tolerance(wanted, loop, FMA) + accuracy.spacing(wanted.high, result.dtype)
+    return accuracy.deviation(result, wanted) <= np.where(np.isnan(wanted.high), 0, allowed)
+
+
+def gradients(rng: Rng, activation: str) -> None:
+    """Call `backward`: products, and their sums to the shapes of the parameters."""
+    shape, dtype = any_shape(rng), rng.choice(DTYPES)
+    names = oracle.inputs(activation)
+    sets = [FINITE, *[PARAMETER[:FINITE_PARAMETERS]] * (len(names) - 1)]
+    shapes = [shape, *[narrowed(rng, shape) for _ in names[1:]]]
+    operands = [any_operand(rng, s, dtype, v) for s, v in zip(shapes, sets, strict=True)]
+    grad = any_operand(rng, narrowed(rng, shape), dtype, np.array([-3, 0, 0.5, 1], np.float16))
+    arrays = [operand.array for operand in operands]
+    loop = np.result_type(grad.array, *arrays)
+    results = outputs(getattr(s3s4, activation).backward(grad.array, *arrays))
+    for wrt, array, result in zip(names, arrays, results, strict=True):
+        slope = exact(activation, wrt, operands)
+        size = np.abs(grad.array) * accuracy.tolerance(slope, loop, FMA)
+        total = summed(grad.array * slope.high, array.shape)
+        allowed = 2 * summed(size, array.shape) + accuracy.spacing(total, result.dtype)
+        assert np.shape(result) == array.shape
+        assert (np.abs(result - total) <= allowed).all()
 
 
 def main() -> None:
@@ -152,13 +185,13 @@ def main() -> None:
     parser.add_argument("calls", type=int)
     parser.add_argument("seed", type=int, nargs="?", default=0)
     arguments = parser.parse_args()
-    for seed in range(arguments.seed, arguments.seed + arguments.calls):
-        try:
-            with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):
+        for seed in range(arguments.seed, arguments.seed + arguments.calls):
+            try:
                 call(seed)
-        except Exception:
-            print(f"repeat with: python tests/fuzz.py 1 {seed}")
-            raise
+            except Exception:
+                print(f"repeat with: python tests/fuzz.py 1 {seed}")
+                raise
     print(f"{arguments.calls} calls, variant {s3s4.build_config()['variant']}: right")
 
 

@@ -21,7 +21,7 @@ import s3s4
 from s3s4 import _cache, _cpu, _devices, _gpu
 from s3s4._gpu import foreign, on_device, on_host, stored, toolchain
 from s3s4._gpu.kernels import THREADS, width
-from support import ACTIVATIONS, UFUNCS, assert_same_bits, inputs, outputs
+from support import ACTIVATION_KINDS, UFUNC_KINDS, UFUNCS, assert_same_bits, inputs, outputs
 
 DTYPES = (np.float16, np.float32, np.float64)
 # Where the CPU has no fused operations it rounds differently.
@@ -41,13 +41,12 @@ def assert_close(actual, expected, scale=1):
 
 
 def parameters_of(name):
-    (activation,) = [a for a in ACTIVATIONS if name == a.name or name.startswith(f"{a.name}_")]
-    return len(activation.parameters)
+    return UFUNCS[name].nin - 1
 
 
 def examples():
     """One function of each number of inputs and outputs: where memory matters and not the maths."""
-    return {(u.nin, u.nout): name for name, u in reversed(UFUNCS.items())}.values()
+    return [ufunc.__name__ for ufunc in UFUNC_KINDS]
 
 
 def on_gpu(name, x, *given):
@@ -62,6 +61,7 @@ def values():
         count = parameters_of(name)
         x, *others = inputs(1 + count, 33, dtype)
         x[: len(SPECIAL)] = SPECIAL
+        others = [np.abs(other) for other in others]  # some are meant for positive ones alone
         for given in ([dtype(2.5)] * count, others) if count else ([],):
             assert_close(on_gpu(name, x, *given), UFUNCS[name](x, *given))
             compared += 1
@@ -107,10 +107,8 @@ def hard_parameters():
     compared = 0
     points = np.array([*SPECIAL, 0.3, -0.3, 12.5, -12.5])
     hard = np.array([0.0, -2.5, 1e4, 1e30, np.inf, -np.inf, np.nan])
-    for name, dtype in itertools.product(UFUNCS, DTYPES):
+    for name, dtype in itertools.product(["s4", "s4_dx", "s4_dk", "s4_value_dx"], DTYPES):
         count = parameters_of(name)
-        if not count:
-            continue
         with np.errstate(over="ignore"):
             x, *given = (a.astype(dtype) for a in np.meshgrid(points, *[hard] * count))
         assert_close(on_gpu(name, x, *given), UFUNCS[name](x, *given))

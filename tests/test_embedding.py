@@ -7,20 +7,22 @@ import runpy
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import cffi
 import numpy as np
 import pytest
-from scipy import LowLevelCallable, integrate, ndimage
+from scipy import LowLevelCallable, integrate
 
 import s3s4
-from support import python
+from support import UFUNCS, assert_same_bits, inputs, outputs, python
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Werror")
 PAIRS = [("cc", "c++"), pytest.param(("clang", "clang++"), marks=pytest.mark.slow)]
 
+every_ufunc = pytest.mark.parametrize("ufunc", UFUNCS.values(), ids=UFUNCS)
 pytestmark = pytest.mark.skipif(not EXAMPLES.exists(), reason="the examples are not here")
 
 
@@ -45,12 +47,18 @@ def compiler(name):
     return shutil.which(name) or pytest.skip(f"{name} is not on this machine")
 
 
-def in_python(folder, code):
-    """Run code in a fresh interpreter that can import what was built in a folder."""
-    code = (
-        f"import sys; sys.path.insert(0, {str(folder)!r})\nimport layer, numpy as np, s3s4\n{code}"
-    )
-    return python(code, check=True).stdout
+def in_python(folder, code, module="layer"):
+    """Run code in a fresh interpreter that has imported what was built in a folder."""
+    imports = f"import sys; sys.path.insert(0, {str(folder)!r})\nimport {module}, numpy as np, s3s4"
+    return python(f"{imports}\n{code}").stdout
+
+
+def assert_pairs_agree(printed):
+    """Compare what an example prints: two numbers on a line, a result and the wanted one."""
+    assert printed
+    for line in printed.splitlines():
+        actual, wanted = line.split()
+        assert actual == wanted or float(actual) == pytest.approx(float(wanted), rel=1e-9)
 
 
 @pytest.mark.parametrize("compilers", PAIRS)
@@ -59,6 +67,8 @@ def in_python(folder, code):
 def test_c_program(compilers, language, standard, processor, tmp_path):
     if os.uname().machine != "x86_64":
         pytest.skip("flags for x86-64")
+    if processor == "x86-64-v3" and "avx2" not in s3s4.build_config()["variants"]:
+        pytest.skip("this processor cannot run x86-64-v3")
     program = [compiler(compilers[language == "c++"]), "-x", language, f"-std={standard}", "-O2"]
     program += [*STRICT, f"-march={processor}", *cflags(), str(EXAMPLES / "c" / "neuron.c"), "-lm"]
     shell(*program, "-o", "neuron", cwd=tmp_path)
@@ -74,13 +84,8 @@ def test_c_program(compilers, language, standard, processor, tmp_path):
 @pytest.mark.parametrize("compilers", PAIRS)
 def test_cpp_extension(compilers, tmp_path):
     pybind11 = pytest.importorskip("pybind11")
-    include = ["-isystem", pybind11.get_include(), "-isystem", np.get_include()]
-    include += [
-        "-isystem",
-        shell(
-            sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('include'))", cwd="/"
-        ).strip(),
-    ]
+    folders = pybind11.get_include(), np.get_include(), sysconfig.get_path("include")
+    include = [part for folder in folders for part in ("-isystem", folder)]
     command = [compiler(compilers[1]), "-shared", "-fPIC", "-std=c++17", *STRICT, *include]
     shell(*command, *cflags(), str(EXAMPLES / "cpp" / "layer.cpp"), "-o", "layer.so", cwd=tmp_path)
     in_python(
@@ -119,22 +124,65 @@ def test_cython(layer):
     )
 
 
-def test_generic_filter(layer, monkeypatch):
-    monkeypatch.syspath_prepend(layer)
-    monkeypatch.delitem(sys.modules, "layer", raising=False)
-    import layer as module
+def test_cython_from_python(layer):
+    use = EXAMPLES / "cython-setuptools" / "use.py"
+    code = f"import runpy, sys; sys.path.insert(0, {str(layer)!r}); runpy.run_path({str(use)!r})"
+    assert_pairs_agree(shell(sys.executable, "-P", "-c", code, cwd="/"))
 
-    k = ctypes.c_double(3)
-    callback = LowLevelCallable.from_cython(
-        module,
-        "mean_s4",
-        ctypes.cast(ctypes.pointer(k), ctypes.c_void_p),
-        "int (double *, npy_intp, double *, void *)",
+
+def forms(ufunc):
+    """Write a Cython function that calls every form of a function of the package."""
+    name, parameters = ufunc.__name__, [f"p{i}" for i in range(ufunc.nin - 1)]
+    outs = [f"out{i}" for i in range(ufunc.nout)]
+    numbers = ", ".join(["x[i]", *parameters])
+    one = f"{outs[0]}[i, 0] = s3s4.{name}({numbers})"
+    if ufunc.nout > 1:
+        one = f"s3s4.{name}({numbers}, {', '.join(f'&{out}[i, 0]' for out in outs)})"
+    head = ["const floating[::1] x", *[f"floating {p}" for p in parameters]]
+    head += [f"floating[:, :] {out}" for out in outs]
+    head += [f"floating[::1] {out}_dense" for out in outs]
+    given = ", ".join(["x", *parameters])
+    return "\n".join(
+        [
+            f"def {name}({', '.join(head)}):",
+            "    cdef Py_ssize_t i",
+            "    with nogil:",
+            "        for i in range(x.shape[0]):",
+            f"            {one}",
+            f"        s3s4.{name}_array_strided[floating](",
+            f"            {given}, {', '.join(f'{out}[:, 1]' for out in outs)})",
+            f"        s3s4.{name}_array({given}, {', '.join(f'{o}_dense' for o in outs)})",
+            "",
+        ]
     )
-    image = np.random.default_rng(0).normal(size=(20, 30))
-    wanted = s3s4.s4(ndimage.uniform_filter(image, 3), 3)
-    actual = ndimage.generic_filter(image, callback, 3)
-    np.testing.assert_allclose(actual, wanted, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.slow
+def test_cython_has_every_form_of_every_function(tmp_path):
+    text = "cimport s3s4\nfrom cython cimport floating\n\n"
+    text += "\n".join(map(forms, UFUNCS.values()))
+    (tmp_path / "forms.pyx").write_text(text)
+    shell(sys.executable, "-m", "cython", "-3", "forms.pyx", cwd=tmp_path)
+    include = ["-I" + sysconfig.get_path("include"), *cflags()]
+    shell("cc", "-shared", "-fPIC", "-O0", *include, "forms.c", "-o", "forms.so", cwd=tmp_path)
+    in_python(
+        tmp_path,
+        f"for name in {list(UFUNCS)!r}:\n"
+        "    ufunc = getattr(s3s4.ufuncs, name)\n"
+        "    for dtype in (np.float32, np.float64):\n"
+        "        x, parameters = np.linspace(-6, 6, 37, dtype=dtype), [2.0] * (ufunc.nin - 1)\n"
+        "        wide = [np.empty((37, 2), dtype) for _ in range(ufunc.nout)]\n"
+        "        dense = [np.empty(37, dtype) for _ in range(ufunc.nout)]\n"
+        "        getattr(forms, name)(x, *parameters, *wide, *dense)\n"
+        "        wanted = np.atleast_2d(ufunc(x, *parameters))\n"
+        "        for one, other, exact in zip(wide, dense, wanted, strict=True):\n"
+        "            np.testing.assert_array_equal(one[:, 1], exact, name)\n"
+        "            np.testing.assert_array_equal(other, exact, name)\n"
+        # Compiled for any processor: without fused operations, where the variant has them.
+        "            rtol = 64 * np.finfo(dtype).eps\n"
+        "            np.testing.assert_allclose(one[:, 0], exact, rtol, rtol)\n",
+        "forms",
+    )
 
 
 def test_another_abi_is_refused(layer):
@@ -146,6 +194,50 @@ def test_another_abi_is_refused(layer):
     )
     assert "s4_array_f32" in done.stderr
     assert "signature" in done.stderr
+
+
+# The smallest module that asks for the table.
+MODULE = """
+#include <Python.h>
+#include "s3s4.h"
+static s3s4_api api;
+static PyObject *s4(PyObject *self, PyObject *args) {
+    double x, k;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "dd", &x, &k)) return NULL;
+    return PyFloat_FromDouble(api.s4_f64(x, k));
+}
+static PyMethodDef methods[] = {{"s4", s4, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, "table", NULL, -1, methods, NULL, NULL, NULL, NULL};
+PyMODINIT_FUNC PyInit_table(void) {
+    return s3s4_import(&api) < 0 ? NULL : PyModule_Create(&module);
+}
+"""
+
+
+@pytest.mark.parametrize("compilers", PAIRS)
+def test_table_has_the_abi_version_of_the_header(compilers, tmp_path):
+    (tmp_path / "table.c").write_text(MODULE)
+    include = ["-isystem", sysconfig.get_path("include"), "-Iolder", *cflags()]
+    command = [compiler(compilers[0]), "-shared", "-fPIC", "-std=c99", *STRICT, *include]
+    command += ["table.c", "-o", "table.so"]
+    use = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import table; print(table.s4(0.5, 2))"
+    )
+    shell(*command, cwd=tmp_path)
+    assert float(python(use).stdout) == s3s4.s4(0.5, 2.0)
+    # A header of another version, found before the installed one.
+    shutil.copytree(s3s4.get_include(), tmp_path / "older")
+    header = tmp_path / "older" / "s3s4_api.h"
+    version = re.search(r"#define S3S4_ABI_VERSION (\d+)", header.read_text())
+    other = int(version[1]) + 1
+    header.write_text(header.read_text().replace(version[0], f"#define S3S4_ABI_VERSION {other}"))
+    shell(*command, cwd=tmp_path)
+    done = python(use, check=False)
+    assert done.returncode != 0
+    last = done.stderr.splitlines()[-1]
+    assert re.match(rf"ImportError: .*ABI version {version[1]}\b.* built for {other}\b", last)
 
 
 def test_quad_over_the_exported_symbols():
@@ -166,11 +258,9 @@ def test_cflags_need_no_click():
     assert (Path(s3s4.get_include()) / "s3s4.h").is_file()
 
 
-def test_addresses():
-    printed = shell(sys.executable, str(EXAMPLES / "python" / "addresses.py"), cwd="/")
-    for line in printed.splitlines():
-        actual, wanted = line.split()
-        assert actual == wanted or float(actual) == pytest.approx(float(wanted), rel=1e-9)
+@pytest.mark.parametrize("name", ["addresses", "pipeline"])
+def test_python(name):
+    assert_pairs_agree(shell(sys.executable, str(EXAMPLES / "python" / f"{name}.py"), cwd="/"))
 
 
 def test_page_shows_the_examples_as_they_are():
@@ -183,7 +273,7 @@ def test_page_shows_the_examples_as_they_are():
 
 
 def test_every_function_is_there():
-    for name in s3s4.ufuncs.__all__:
+    for name in UFUNCS:
         ufunc = getattr(s3s4.ufuncs, name)
         for kind in ("f32", "f64"):
             assert f"{name}_{kind}" in s3s4.c_functions
@@ -191,11 +281,43 @@ def test_every_function_is_there():
         assert (f"{name}_packed_f64" in s3s4.c_functions) == (ufunc.nout == 1)
 
 
-def test_ctypes():
-    function = s3s4.c_functions["s4_f32"]
-    assert function.signature == "float (float, float)"
-    call = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_float, ctypes.c_float)(function.address)
-    assert call(0.5, 2) == pytest.approx(s3s4.s4(np.float32(0.5), 2), rel=1e-6)
+@every_ufunc
+@pytest.mark.parametrize(("kind", "ctype"), [("f32", ctypes.c_float), ("f64", ctypes.c_double)])
+def test_ctypes(ufunc, kind, ctype):
+    dtype, pointer, size = np.dtype(ctype), ctypes.POINTER(ctype), ctypes.c_ssize_t
+    name = ctype.__name__[2:]
+    arrays = [array[::2] for array in inputs(ufunc.nin, 2 * 37, dtype)]
+    wanted = outputs(ufunc(*arrays))
+    results = [np.empty(3 * 37, dtype)[::3] for _ in wanted]
+
+    array = s3s4.c_functions[f"{ufunc.__name__}_array_{kind}"]
+    types = [f"{name} const *, ptrdiff_t"] * ufunc.nin + [f"{name} *, ptrdiff_t"] * ufunc.nout
+    assert array.signature == f"void (ptrdiff_t, {', '.join(types)})"
+    call = ctypes.CFUNCTYPE(None, size, *[pointer, size] * (ufunc.nin + ufunc.nout))
+    pairs = [(a.ctypes.data_as(pointer), a.strides[0]) for a in (*arrays, *results)]
+    call(array.address)(37, *[part for pair in pairs for part in pair])
+    assert_same_bits(tuple(results), wanted)
+
+    single = s3s4.c_functions[f"{ufunc.__name__}_{kind}"]
+    several = ufunc.nout > 1
+    types = [name] * ufunc.nin + [f"{name} *"] * ufunc.nout * several
+    assert single.signature == f"{'void' if several else name} ({', '.join(types)})"
+    numbers = [a[5] for a in arrays]
+    if several:
+        results = [ctype() for _ in wanted]
+        call = ctypes.CFUNCTYPE(None, *[ctype] * ufunc.nin, *[pointer] * ufunc.nout)
+        call(single.address)(*numbers, *results)
+        found = [result.value for result in results]
+    else:
+        call = ctypes.CFUNCTYPE(ctype, *[ctype] * ufunc.nin)
+        found = [call(single.address)(*numbers)]
+        if kind == "f64":
+            packed = s3s4.c_functions[f"{ufunc.__name__}_packed_f64"]
+            assert packed.signature == "double (int, double *)"
+            call = ctypes.CFUNCTYPE(ctype, ctypes.c_int, pointer)
+            assert call(packed.address)(ufunc.nin, (ctype * ufunc.nin)(*numbers)) == found[0]
+    # Every form of a function gives the same bits.
+    assert found == [array[5] for array in wanted]
 
 
 @pytest.mark.parametrize("n", [0, 5, 1_000_003])

@@ -7,6 +7,26 @@ import s3s4
 from support import assert_same_bits, inputs, python
 
 
+def test_pandas_series_keep_their_labels():
+    pandas = pytest.importorskip("pandas")
+    x = pandas.Series([1.0, None, -2.0], index=["p", "q", "r"], name="x", dtype="float32")
+    value, slope = s3s4.s4.value_and_derivative(x, 2.0)
+    for result, function in ((value, s3s4.s4), (slope, s3s4.s4.derivative)):
+        assert isinstance(result, pandas.Series)
+        assert (result.dtype, result.name, *result.index) == (np.float32, "x", "p", "q", "r")
+        assert_same_bits(result.to_numpy(), function(x.to_numpy(), 2.0))
+
+
+def test_pandas_labels_that_one_side_lacks_are_missing():
+    pandas = pytest.importorskip("pandas")
+    x = pandas.Series([1.0, 2.0], index=["p", "q"])
+    k = pandas.Series([3.0, 4.0], index=["q", "r"])
+    result = s3s4.s4(x, k)
+    assert list(result.index) == ["p", "q", "r"]
+    assert result.isna().tolist() == [True, False, True]
+    assert result["q"] == s3s4.s4(2.0, 3.0)
+
+
 def test_pandas_frames_align():
     pandas = pytest.importorskip("pandas")
     x = pandas.DataFrame({"a": [1.0, -2.0], "b": [0.5, 3.0]}, index=["p", "q"])
@@ -24,6 +44,37 @@ def test_xarray_broadcasts_by_name():
     result = s3s4.s4(x, k)
     assert result.dims == ("row", "column")
     assert_same_bits(result.values, s3s4.s4(x.values, k.values[:, None]))
+
+
+def test_xarray_over_dask_stays_lazy():
+    xarray = pytest.importorskip("xarray")
+    array = pytest.importorskip("dask.array")
+    x = inputs(1, (6, 5))[0]
+    lazy = s3s4.s4(xarray.DataArray(array.from_array(x, chunks=2), dims=("row", "column")))
+    assert isinstance(lazy.data, array.Array)
+    assert_same_bits(lazy.compute().values, s3s4.s4(x))
+
+
+def test_dask_computes_nothing_before_it_is_asked():
+    array = pytest.importorskip("dask.array")
+    x = inputs(1, 1000, np.float32)[0]
+    asked = []
+
+    def block(part):
+        asked.append(part.shape)
+        return part
+
+    source = array.from_array(x, chunks=300).map_blocks(block, dtype=x.dtype, meta=x[:0])
+    asked.clear()
+    k = array.from_array(x, chunks=300)
+    value, slope = s3s4.s4(source, k), s3s4.s4.derivative(source, k)
+    assert isinstance(value, array.Array)
+    assert value.chunks == ((300, 300, 300, 100),)
+    assert value.dtype == slope.dtype == np.float32
+    assert not asked
+    assert_same_bits(value.compute(scheduler="sync"), s3s4.s4(x, x))
+    assert len(asked) == 4
+    assert_same_bits(slope.compute(scheduler="sync"), s3s4.s4.derivative(x, x))
 
 
 def test_dask_distributed():
@@ -95,6 +146,53 @@ def test_masked_arrays_keep_their_mask():
     result = s3s4.s4(x, 2.0)
     assert result.mask.tolist() == [False, True, False]
     assert result[2] == s3s4.s4(-2.0, 2.0)
+
+
+def test_astropy_masked_arrays():
+    utils = pytest.importorskip("astropy.utils.masked")
+    x = inputs(1, 5)[0]
+    mask = np.array([False, True, False, False, True])
+    result = s3s4.s4(utils.Masked(x, mask=mask), 2.0)
+    assert isinstance(result, utils.Masked)
+    np.testing.assert_array_equal(result.mask, mask)
+    assert_same_bits(result.unmasked, s3s4.s4(x, 2.0))
+
+
+def test_astropy_quantities(monkeypatch):
+    units = pytest.importorskip("astropy.units")
+    helper = pytest.importorskip("astropy.units.quantity_helper")
+    helpers = pytest.importorskip("astropy.units.quantity_helper.helpers")
+    x = [0.5, 2.0] * units.km / units.m
+    # A quantity takes the ufuncs that it has been told of, and only those.
+    with pytest.raises(TypeError, match="s4"):
+        s3s4.s4(x)
+    two = helpers.helper_two_arg_dimensionless
+    monkeypatch.setitem(helper.UFUNC_HELPERS, s3s4.ufuncs.s4, two)
+    result = s3s4.s4(x, 0.001)
+    assert result.unit == units.dimensionless_unscaled
+    np.testing.assert_allclose(result.value, s3s4.s4(np.array([500.0, 2000.0]), 0.001), rtol=1e-15)
+    with pytest.raises(units.UnitsError):
+        s3s4.s4([0.5, 2.0] * units.m)
+
+
+@pytest.mark.slow
+def test_torch_tensors():
+    torch = pytest.importorskip("torch")
+    x = inputs(1, 1000, np.float32)[0]
+    tensor = torch.from_numpy(x)
+    assert_same_bits(s3s4.s4(tensor.numpy(), 2.0), s3s4.s4(x, 2.0))
+    out = torch.empty(1000)
+    s3s4.s4(x, 2.0, out=out.numpy())
+    wanted = torch.sigmoid(2 * tensor) * torch.nn.functional.softsign(tensor)
+    wanted += torch.sigmoid(-2 * tensor) * torch.sigmoid(tensor)
+    torch.testing.assert_close(out, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_array_api_of_numpy_itself():
+    x = inputs(1, (3, 4))[0]
+    namespace = x.__array_namespace__()
+    result = s3s4.s4(namespace.asarray(x), 2.0)
+    assert result.__array_namespace__() is namespace
 
 
 def test_array_api_namespace():

@@ -6,11 +6,14 @@ Design:
 - Polynomials and caps are those of vecmath.h, step by step: the CPU's accuracy is the GPU's.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from s3s4._formulas_gpu import polynomials
 from s3s4._gpu.toolchain import fused_operation, inline, power_of_two_by, reciprocal
+
 
 
 class Constants(NamedTuple):
@@ -19,7 +22,7 @@ class Constants(NamedTuple):
     bias: float
     shifter: float
     log2e: tuple[float, float]
-    exp2: tuple[float, ...]
+    ln2: tuple[float, float]
     highest: float
     smallest_scaled: float
     uniform: float
@@ -33,15 +36,7 @@ CONSTANTS = {
         127.0,
         _h("0x1.8p23"),
         (_h("0x1.715476p+0"), _h("0x1.4ae0cp-26")),
-        (
-            _h("0x1.486064p-13"),
-            _h("0x1.5fe1a6p-10"),
-            _h("0x1.3b250cp-7"),
-            _h("0x1.c6ad6ep-5"),
-            _h("0x1.ebfbe6p-3"),
-            _h("0x1.62e432p-1"),
-            1.0,
-        ),
+        (_h("0x1.62e4p-1"), _h("0x1.7f7d1cp-20")),
         2.0**100,
         2.0**-62,
         2.0**60,
@@ -52,20 +47,7 @@ CONSTANTS = {
         1023.0,
         _h("0x1.8p52"),
         (_h("0x1.71547652b82fep+0"), _h("0x1.777d0ffda0d24p-56")),
-        (
-            _h("0x1.bdec58357517fp-32"),
-            _h("0x1.e60af7eed4cf7p-28"),
-            _h("0x1.b5433fe79b782p-24"),
-            _h("0x1.62bfd21e8c97cp-20"),
-            _h("0x1.ffcbed3be1549p-17"),
-            _h("0x1.4309130a33665p-13"),
-            _h("0x1.5d87fe7bf7cb6p-10"),
-            _h("0x1.3b2ab6fba1afap-7"),
-            _h("0x1.c6b08d7048dc4p-5"),
-            _h("0x1.ebfbdff82c599p-3"),
-            _h("0x1.62e42fefa39f3p-1"),
-            1.0,
-        ),
+        (_h("0x1.62e42fefa3800p-1"), _h("0x1.ef35793c76730p-45")),
         2.0**1000,
         2.0**-958,
         2.0**500,
@@ -99,26 +81,22 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
     highest, smallest, unit = real(c.highest), real(c.smallest_scaled), real(2.0**-64)
     limit, factor, cap = real(c.uniform), real(c.factor), real(c.cap)
     inverse = real(1 / c.factor)
-    zero = real(0)
+    zero, two, middle = real(0), real(2), real(4)
+    ln2, ln2_rest = real(c.ln2[0]), real(c.ln2[1])
+    expm1_cap = real(44.0 if real is np.float64 else 20.0)
 
     fma, power_of_two = fused_operation(real), power_of_two_by(real)
 
     # Numba types the bodies below anew for each call: an annotation would claim one type of many.
+    parts = polynomials(inline, real, fma, real is np.float64)
+    exp2, exp_ratio = parts["exp2_part"], parts["expm1_neg"]
+    atanh_ratio, tanh_rest = parts["log1p"], parts["tanh_rest"]
+    normal_part = parts["normal_tail"]
+
     if real is np.float32:
-        p0, p1, p2, p3, p4, p5, p6 = map(real, c.exp2)
-
-        @inline
-        def exp2(f):  # type: ignore[no-untyped-def]
-            p = fma(p0, f, p1)
-            p = fma(p, f, p2)
-            p = fma(p, f, p3)
-            p = fma(p, f, p4)
-            p = fma(p, f, p5)
-            return fma(p, f, p6)
-
-        # The divisions of formulas.py have denominators of at least 1: no operand needs the care
-        # that takes the compiler's own division twice as long. With 1 / b to within a unit in the
-        # last place the correction leaves half a unit of error. It is NaN where b is infinite.
+        # Denominators of formulas.py are neither tiny nor huge: no operand needs the care that
+        # takes the compiler's own division twice as long. With 1 / b to within a unit in the last
+        # place the correction leaves half a unit of error. It is NaN where b is infinite.
         @inline
         def divide(a, b):  # type: ignore[no-untyped-def]
             inverse_of_b = reciprocal(b)
@@ -127,21 +105,6 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
             return fma(error, inverse_of_b, q) if error == error else q
 
     else:
-        q0, q1, q2, q3, q4, q5, q6, q7, q8, q9, q10, q11 = map(real, c.exp2)
-
-        @inline
-        def exp2(f):  # type: ignore[no-untyped-def]
-            p = fma(q0, f, q1)
-            p = fma(p, f, q2)
-            p = fma(p, f, q3)
-            p = fma(p, f, q4)
-            p = fma(p, f, q5)
-            p = fma(p, f, q6)
-            p = fma(p, f, q7)
-            p = fma(p, f, q8)
-            p = fma(p, f, q9)
-            p = fma(p, f, q10)
-            return fma(p, f, q11)
 
         @inline
         def divide(a, b):  # type: ignore[no-untyped-def]
@@ -189,6 +152,44 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         return exp2(f) * power_of_two(z)
 
     @inline
+    def expm1_neg(u):  # type: ignore[no-untyped-def]
+        v = expm1_cap if expm1_cap < u else u
+        z = fma(-v, log2e, shifter)
+        n = z - shifter
+        r = fma(-n, ln2_rest, fma(-n, ln2, -v))
+        power = power_of_two(z)
+        return fma(power, fma(r * r, exp_ratio(r), r), power - one)
+
+    @inline
+    def log1p(t):  # type: ignore[no-untyped-def]
+        s = divide(t, two + t)
+        w = s * s
+        rest = two * (w * atanh_ratio(w))
+        return fma(-s, t - rest, t)
+
+    @inline
+    def tanh_rest_of(u):  # type: ignore[no-untyped-def]
+        return tanh_rest(u * u)
+
+    @inline
+    def normal_tail(u):  # type: ignore[no-untyped-def]
+        v = finite(u)
+        r = divide(one, v + middle)
+        q = (v - middle) * r
+        left = fma(-q, v, fma(q + one, -middle, v))
+        p = normal_part(fma(left, r, q))
+        y = p * r
+        return fma(fma(-y, v, fma(-y, middle, p)), r, y)
+
+    @inline
+    def copysign(u, x):  # type: ignore[no-untyped-def]
+        return real(math.copysign(u, x))
+
+    @inline
+    def unless_nan(y, x):  # type: ignore[no-untyped-def]
+        return y if x == x else x
+
+    @inline
     def add(high, low, term):  # type: ignore[no-untyped-def]
         total = high + term
         back = total - high
@@ -202,4 +203,10 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         "scaled_exp_neg_product": product_of_uniform if uniform else product_of_any,
         "unscaled": unscaled,
         "finite": finite,
+        "expm1_neg": expm1_neg,
+        "log1p": log1p,
+        "tanh_rest": tanh_rest_of,
+        "normal_tail": normal_tail,
+        "copysign": copysign,
+        "unless_nan": unless_nan,
     }

@@ -1,0 +1,75 @@
+# Contiguous memory: block functions over any number of elements, in threads.
+#
+# Design:
+# - Views over NumPy's pointers feed `contiguous`. They borrow: their owner is None and no reference
+#   is counted, so that no thread ever waits for the GIL here.
+
+cdef inline void call_block(
+    const Function *function, bint uniform, Py_ssize_t n, const floating **inputs,
+    floating **outputs,
+) noexcept nogil:
+    if floating is double:
+        if uniform:
+            function.uniform_f64(n, inputs, outputs)
+        else:
+            function.block_f64(n, inputs, outputs)
+    else:
+        if uniform:
+            function.uniform_f32(n, inputs, outputs)
+        else:
+            function.block_f32(n, inputs, outputs)
+
+
+cdef void compute(
+    const Function *function, int first_parameter, bint uniform, Py_ssize_t n,
+    const floating **inputs, floating **outputs,
+) noexcept nogil:
+    """n contiguous elements; if uniform, inputs from first_parameter on hold one element each."""
+    cdef floating[MAX_OPERANDS * PADDED] padding
+    cdef const floating *short_inputs[MAX_INPUTS]
+    cdef floating *short_outputs[MAX_OUTPUTS]
+    cdef Py_ssize_t whole = n & ~<Py_ssize_t> (PADDED - 1), rest = n - whole
+    cdef int i
+    if whole:
+        call_block(function, uniform, whole, inputs, outputs)
+    if rest:
+        memset(padding, 0, sizeof(padding))
+        for i in range(function.inputs):
+            if uniform and i >= first_parameter:
+                short_inputs[i] = inputs[i]
+            else:
+                short_inputs[i] = &padding[i * PADDED]
+                memcpy(&padding[i * PADDED], inputs[i] + whole, rest * sizeof(floating))
+        for i in range(function.outputs):
+            short_outputs[i] = &padding[(MAX_INPUTS + i) * PADDED]
+        call_block(function, uniform, PADDED, short_inputs, short_outputs)
+        for i in range(function.outputs):
+            memcpy(outputs[i] + whole, short_outputs[i], rest * sizeof(floating))
+
+
+cdef inline void piece(
+    const Function *function, const floating[::1] x, const floating[::1] p,
+    const floating[::1] q, floating[::1] y, floating[::1] z, Py_ssize_t start, Py_ssize_t n,
+) noexcept nogil:
+    cdef bint uniform = p.shape[0] < x.shape[0]
+    cdef const floating *inputs[3]
+    cdef floating *outputs[2]
+    inputs[0] = &x[start]
+    inputs[1] = &p[0 if uniform else start]
+    inputs[2] = &q[0 if uniform else start]
+    outputs[0] = &y[start]
+    outputs[1] = &z[start]
+    compute(function, 1, uniform, n, inputs, outputs)
+
+
+cdef void contiguous(
+    const Function *function, const floating[::1] x, const floating[::1] p,
+    const floating[::1] q, floating[::1] y, floating[::1] z, int threads,
+) noexcept nogil:
+    """y, z = function(x, p, q), where p and q are both as long as x or both one element.
+
+    What a function does not have is any view of the right length: it is never touched.
+    """
+    cdef Py_ssize_t n = x.shape[0], task
+    for task in prange(ceiling(n, TASK), num_threads=threads, schedule="dynamic"):
+        piece(function, x, p, q, y, z, task * TASK, min(<Py_ssize_t> TASK, n - task * TASK))

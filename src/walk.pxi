@@ -1,0 +1,172 @@
+# Any layout, in blocks that stay in the first-level cache.
+#
+# Design:
+# - A walk goes over blocks of the flattened index space: they are gathered into buffers, converted
+#   on the way, computed and scattered. NumPy's own iterator would hand over short rows, one call
+#   each, none of them worth a thread.
+# - Memory is read before it is written within a block.
+
+cdef enum Kind:
+    HALF = 1           # half precision in memory, float in registers
+    SWAPPED = 2        # the other byte order
+
+cdef enum Mode:
+    DIRECT             # contiguous over the whole walk and native: used in place
+    TILED              # repeats with a short period: laid out once, long enough for any chunk
+    GATHERED           # copied to a buffer, chunk by chunk
+    SUMMED             # an output: added up over the axes it is broadcast along
+    SUMMED_TILE        # the same, into a tile that is folded at the end
+
+cdef struct Operand:
+    char *data                         # of sums, the doubles they end up in
+    int flags
+    int mode
+    Py_ssize_t period                  # of a tile
+    char *tile                         # of sums, sets of slots: totals, then rests
+    Py_ssize_t slots                   # of a set
+    Py_ssize_t set_size                # doubles from a group's set to the next; 0: all share one
+    Py_ssize_t[MAX_DIMENSIONS] strides  # bytes; of sums, elements
+
+cdef struct Walk:
+    const Function *function
+    int first_parameter
+    bint uniform                       # every parameter is one element, and not too large
+    int dimensions
+    Py_ssize_t elements
+    Py_ssize_t group_size              # elements
+    Py_ssize_t groups                  # depends on shapes alone
+    Py_ssize_t[MAX_DIMENSIONS] shape
+    Operand[MAX_INPUTS] inputs
+    Operand[MAX_OUTPUTS] outputs
+
+
+cdef void load(
+    floating *to, const char *source, Py_ssize_t stride, Py_ssize_t n, int flags,
+) noexcept nogil:
+    """At most CHUNK elements of an operand, converted to the type of the loop."""
+    cdef uint16_t[CHUNK] halves
+    if floating is float:
+        if flags & HALF:
+            copy(<char *> halves, 2, source, stride, n, 2)
+            if flags & SWAPPED:
+                swap_bytes(<char *> halves, n, 2)
+            float_from_half(to, halves, n)
+            return
+    copy(<char *> to, sizeof(floating), source, stride, n, sizeof(floating))
+    if flags & SWAPPED:
+        swap_bytes(<char *> to, n, sizeof(floating))
+
+
+cdef void store(
+    char *to, Py_ssize_t stride, floating *source, Py_ssize_t n, int flags,
+) noexcept nogil:
+    """The way back; the source is a buffer and may be changed."""
+    cdef uint16_t[CHUNK] halves
+    if floating is float:
+        if flags & HALF:
+            half_from_float(halves, source, n)
+            if flags & SWAPPED:
+                swap_bytes(<char *> halves, n, 2)
+            copy(to, stride, <char *> halves, 2, n, 2)
+            return
+    if flags & SWAPPED:
+        swap_bytes(<char *> source, n, sizeof(floating))
+    copy(to, stride, <char *> source, sizeof(floating), n, sizeof(floating))
+
+
+cdef Py_ssize_t locate(
+    const Walk *walk, const Operand *operand, Py_ssize_t start, Py_ssize_t *index,
+) noexcept nogil:
+    """The index of a flattened position, and the operand's offset there."""
+    cdef Py_ssize_t offset = 0
+    cdef int axis
+    for axis in range(walk.dimensions - 1, -1, -1):
+        index[axis] = start % walk.shape[axis]
+        start = start // walk.shape[axis]
+        offset += index[axis] * operand.strides[axis]
+    return offset
+
+
+cdef inline Py_ssize_t advance(
+    const Walk *walk, const Operand *operand, Py_ssize_t offset, Py_ssize_t run,
+    Py_ssize_t *index,
+) noexcept nogil:
+    """The offset after a run along the last axis."""
+    cdef int axis = walk.dimensions - 1
+    index[axis] += run
+    offset += run * operand.strides[axis]
+    while axis > 0 and index[axis] == walk.shape[axis]:
+        index[axis] = 0
+        offset += operand.strides[axis - 1] - walk.shape[axis] * operand.strides[axis]
+        axis -= 1
+        index[axis] += 1
+    return offset
+
+
+cdef void transfer(
+    const Walk *walk, const Operand *operand, Py_ssize_t start, Py_ssize_t n, floating *buffer,
+    bint back,
+) noexcept nogil:
+    """n elements of the walk, from an operand to a buffer, or back."""
+    cdef Py_ssize_t[MAX_DIMENSIONS] index
+    cdef Py_ssize_t offset = locate(walk, operand, start, index), run
+    cdef int last = walk.dimensions - 1
+    while n > 0:
+        run = min(n, walk.shape[last] - index[last])
+        if back:
+            store(operand.data + offset, operand.strides[last], buffer, run, operand.flags)
+        else:
+            load(buffer, operand.data + offset, operand.strides[last], run, operand.flags)
+        offset = advance(walk, operand, offset, run, index)
+        buffer += run
+        n -= run
+
+
+cdef void walk_chunk(
+    const Walk *walk, Py_ssize_t group, Py_ssize_t start, Py_ssize_t n, floating *buffers,
+) noexcept nogil:
+    cdef const floating *inputs[MAX_INPUTS]
+    cdef floating *outputs[MAX_OUTPUTS]
+    cdef const Operand *operand
+    cdef int i
+    for i in range(walk.function.inputs):
+        operand = &walk.inputs[i]
+        if operand.mode == DIRECT:
+            inputs[i] = <const floating *> operand.data + start
+        elif operand.mode == TILED:
+            inputs[i] = <const floating *> operand.tile + start % operand.period
+        else:
+            transfer(walk, operand, start, n, &buffers[i * CHUNK], False)
+            inputs[i] = &buffers[i * CHUNK]
+    for i in range(walk.function.outputs):
+        operand = &walk.outputs[i]
+        if operand.mode == DIRECT:
+            outputs[i] = <floating *> operand.data + start
+        else:
+            outputs[i] = &buffers[(MAX_INPUTS + i) * CHUNK]
+    compute(walk.function, walk.first_parameter, walk.uniform, n, inputs, outputs)
+    for i in range(walk.function.outputs):
+        operand = &walk.outputs[i]
+        if operand.mode == GATHERED:
+            transfer(walk, operand, start, n, outputs[i], True)
+        elif operand.mode != DIRECT:
+            add_up(walk, operand, group, start, n, outputs[i])
+
+
+cdef void walk_group(const Walk *walk, Py_ssize_t group, const floating *_) noexcept nogil:
+    cdef floating[MAX_OPERANDS * CHUNK] buffers
+    cdef Py_ssize_t start = group * walk.group_size
+    cdef Py_ssize_t end = min(start + walk.group_size, walk.elements)
+    while start < end:
+        walk_chunk(walk, group, start, min(<Py_ssize_t> CHUNK, end - start), buffers)
+        start += CHUNK
+
+
+cdef void walk_all(const Walk *walk, int threads, const floating *kind) noexcept nogil:
+    cdef Py_ssize_t group
+    if threads == 1:  # entering a parallel region costs as much as hundreds of elements
+        for group in range(walk.groups):
+            walk_group(walk, group, kind)
+    else:
+        for group in prange(walk.groups, num_threads=threads, schedule="dynamic"):
+            walk_group(walk, group, kind)
