@@ -15,7 +15,6 @@ from s3s4._formulas_gpu import polynomials
 from s3s4._gpu.toolchain import fused_operation, inline, power_of_two_by, reciprocal
 
 
-
 class Constants(NamedTuple):
     """What differs between the arithmetic of two types."""
 
