@@ -21,7 +21,15 @@ import s3s4
 from s3s4 import _cache, _cpu, _devices, _gpu
 from s3s4._gpu import foreign, on_device, on_host, stored, toolchain
 from s3s4._gpu.kernels import THREADS, width
-from support import ACTIVATION_KINDS, UFUNC_KINDS, UFUNCS, assert_same_bits, inputs, outputs
+from support import (
+    ACTIVATION_KINDS,
+    ACTIVATIONS,
+    UFUNC_KINDS,
+    UFUNCS,
+    assert_same_bits,
+    inputs,
+    outputs,
+)
 
 DTYPES = (np.float16, np.float32, np.float64)
 # Where the CPU has no fused operations it rounds differently.
@@ -171,11 +179,10 @@ def view(array):
 def gradients(dtypes=DTYPES):
     """Sums on the device: every shape of a parameter, and every activation."""
     compared = 0
-    by_count = {len(a.parameters): a for a in reversed(ACTIVATIONS)}.values()
     for activation, dtype in itertools.product(ACTIVATIONS, dtypes):
         g, x = inputs(2, (3, 2, 4), dtype)
         shapes = [(), (4,), (2, 1), (3, 1, 1), (1, 2, 4), (3, 2, 4)]
-        if activation not in by_count or not activation.parameters:
+        if activation not in ACTIVATION_KINDS or not activation.parameters:
             shapes = shapes[:1]
         for shape in shapes:
             given = [np.full(shape, 1.25, dtype) for _ in activation.parameters]
@@ -184,10 +191,12 @@ def gradients(dtypes=DTYPES):
             assert_close(actual, expected, scale=64)
             for one, other in zip(outputs(actual), outputs(expected), strict=True):
                 assert np.shape(one) == np.shape(other)
+            compared += 1
+            if activation not in ACTIVATION_KINDS:
+                continue
             there = activation.backward(*map(cuda.to_device, (g, x, *given)))
             for one, other in zip(outputs(there), outputs(actual), strict=True):
                 assert_same_bits(np.asarray(one.copy_to_host()), np.asarray(other))
-            compared += 1
     return compared
 
 

@@ -19,9 +19,7 @@ F = torch.nn.functional
 
 COUNTERPARTS = {
     "s3": lambda x: torch.where(x > 0, F.softsign(x), torch.sigmoid(x)),
-    "s4": lambda x, k: (
-        F.softsign(x) * torch.sigmoid(k * x) + torch.sigmoid(x) * torch.sigmoid(-k * x)
-    ),
+    "s4": lambda x, k: F.softsign(x) * torch.sigmoid(k * x) + torch.sigmoid(x) * torch.sigmoid(-k * x),
     "sigmoid": torch.sigmoid,
     "pss": lambda x, alpha: torch.sigmoid(alpha * x),
     "softsign": F.softsign,
@@ -102,13 +100,8 @@ def test_backward(name, dtype):
     x, activation = points(dtype), s3s4.get(name)
     x = x[np.isfinite(x)]
     grad_output = np.random.default_rng(1).uniform(-2, 2, x.shape).astype(dtype)
-    values = [
-        torch.tensor(v, dtype=torch.from_numpy(x).dtype) for v in activation.parameters.values()
-    ]
-    leaves = [
-        torch.from_numpy(x.copy()),
-        *([v[None] for v in values] if name == "prelu" else values),
-    ]
+    values = [torch.tensor(v, dtype=torch.from_numpy(x).dtype) for v in activation.parameters.values()]
+    leaves = [torch.from_numpy(x.copy()), *([v[None] for v in values] if name == "prelu" else values)]
     for leaf in leaves:
         leaf.requires_grad_()
     y = COUNTERPARTS[name](*leaves)
