@@ -9,7 +9,6 @@ instructions), and draws ``performance.png`` and ``family.png`` beside it.
 
 import argparse
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import family_tables
 import machine
 import picture
 import tables
+from document import fill
 
 FAMILY_PICTURE = "![Every activation: each contender's time over that of s3s4](family.png)\n\n"
 
@@ -43,23 +43,6 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
     counts = json.loads((Path(__file__).parents[1] / "tests" / "instructions.json").read_text())
     written["instructions"] = tables.instructions(counts)
     return written
-
-
-def fill(document: str, written: dict[str, str]) -> str:
-    """Replace the marked parts of a document; refuse one that has a mark without results."""
-
-    def replace(match: re.Match[str]) -> str:
-        name = match["name"]
-        if name not in written:
-            raise SystemExit(f"no results for the section {name!r}")
-        return f"{match['begin']}\n{written[name]}{match['end']}"
-
-    return re.sub(
-        r"(?P<begin><!-- begin: (?P<name>[\w-]+) -->).*?(?P<end><!-- end: (?P=name) -->)",
-        replace,
-        document,
-        flags=re.DOTALL,
-    )
 
 
 def main() -> None:

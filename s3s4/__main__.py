@@ -220,7 +220,11 @@ def doctor() -> None:
 @click.option("--force", is_flag=True, help="Measure again what is known.")
 @click.option("--plot", "picture", metavar="FILE", help="Draw both curves and where they cross.")
 def calibrate(force: bool, picture: str | None) -> None:
-    """Measure from which size on the GPU is faster than the CPU, if ever."""
+    """Measure from which size on threads pay, and the GPU, if ever.
+
+    What is found is kept, and taken over by every process that computes on the
+    same processor, with as many threads and the same GPU.
+    """
 
     def progress(kind: str, dtype: str, sample: object) -> None:
         click.echo(f"{kind:9} {dtype:8} {sample}", err=True)
