@@ -73,7 +73,7 @@ lint: .venv-lint/installed
 	rm -rf build/types && mkdir build/types && cp tests/typing_example.py build/types
 	cd build/types && echo {} > pyrightconfig.json && \
 	    $(CURDIR)/.venv-lint/bin/pyright --pythonpath $(CURDIR)/.venv-lint/bin/python
-	cd src && $(MYPY) generate_stubs.py generate_embedding.py
+	cd src && $(MYPY) generate_stubs.py generate_embedding.py generate_rows.py
 
 bench: .venv-bench/installed
 	.venv-bench/bin/python benchmarks/bench.py $(ARGS)

@@ -3,7 +3,7 @@
 # Design:
 # - An error of the user's or the machine's is one line on standard error and exit code 2; a
 #   traceback is always a bug. Click's own three-line errors are brought into that form by `main`.
-# - Names and parameters of activations come from `s3s4.activations`, so a new one needs nothing
+# - Names and parameters of activations come from their table, so a new one needs nothing
 #   here.
 # - Matplotlib is imported by the commands that draw, so that the others start quickly without it.
 
@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import s3s4
+from s3s4._activation import elementwise
 from s3s4._arrays import DataError
 from s3s4._formats import recognise
 from s3s4._streams import STANDARD_ERROR, reading, writing
@@ -39,7 +40,7 @@ except ModuleNotFoundError:
 
 
 PICTURES = (".png", ".svg", ".pdf")
-NAMES = f"NAME is one of: {', '.join(s3s4.activations)}."
+NAMES = f"NAME is one of: {', '.join(elementwise)}."
 
 
 class Failure(click.ClickException):
@@ -55,6 +56,8 @@ def known(context: click.Context, parameter: click.Parameter, names: Any) -> Any
             s3s4.get(name)
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
+        if name not in elementwise:
+            raise click.BadParameter(f"{name} is a function of rows, not of single numbers")
     return names
 
 
@@ -89,7 +92,7 @@ def commands() -> None:
 def parameter_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command one option for each parameter that any activation has."""
     owners: dict[str, list[str]] = {}
-    for name, activation in s3s4.activations.items():
+    for name, activation in elementwise.items():
         for parameter, default in activation.parameters.items():
             owners.setdefault(parameter, []).append(f"{name} (default {default:g})")
     for parameter, uses in reversed(owners.items()):
@@ -102,7 +105,7 @@ def given(parameters: Mapping[str, float | None], names: Sequence[str]) -> dict[
     """Return the parameters that were given, if each belongs to one of the activations named."""
     values = {key: value for key, value in parameters.items() if value is not None}
     for key, value in values.items():
-        if not any(key in s3s4.activations[name].parameters for name in names):
+        if not any(key in elementwise[name].parameters for name in names):
             raise click.UsageError(f"{key} is no parameter of {', '.join(names)}")
         if math.isnan(value):
             raise click.BadParameter("nan is not a number", param_hint=f"'--{key}'")
@@ -162,7 +165,7 @@ def apply(
     # Only what was given is passed on: with options the activation may have to take a longer way.
     options: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
     options |= given(parameters, [name])
-    activation = s3s4.activations[name]
+    activation = elementwise[name]
     function = partial(activation.derivative if derivative else activation, **options)
     # Files are slower than any device: nobody needs to hear that there is no GPU.
     with failures_of(target, source), s3s4.device("cpu"), reading(source) as file:

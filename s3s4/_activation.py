@@ -6,7 +6,6 @@
 # - What NumPy can tell (types, shapes, casting) NumPy tells: its errors are only explained, after
 #   the fact, so that they name the argument.
 
-import difflib
 import inspect
 from collections.abc import Mapping, Sequence
 from types import ModuleType
@@ -151,7 +150,7 @@ class Activation:
     ) -> tuple[Any, ...]:
         named = zip(self.parameters, parameters, strict=True)
         arguments = {"grad_output": grad_output, "x": x, **dict(named)}
-        arrays = {name: _real(name, value) for name, value in arguments.items()}
+        arrays = {name: real(name, value) for name, value in arguments.items()}
         shape = _shape({name: array for name, array in arrays.items() if name != "grad_output"})
         grad_shape = arrays["grad_output"].shape
         if not _broadcasts(grad_shape, shape):
@@ -235,7 +234,7 @@ class Activation:
         arguments = dict(zip(("x", *self.parameters), values, strict=False))
         try:
             for name, value in arguments.items():
-                _real(name, value)
+                real(name, value)
             shape = _shape({name: np.asarray(value) for name, value in arguments.items()})
             out = options.get("out")
             for array in out if isinstance(out, tuple) else (out,):
@@ -251,7 +250,7 @@ class Activation:
         return error
 
 
-def _real(name: str, value: Any) -> np.ndarray:
+def real(name: str, value: Any) -> np.ndarray:
     """The value as an array of real numbers, or an error that names it."""
     array = np.asarray(on_host(value))
     if array.dtype.kind not in "fiub":
@@ -341,29 +340,5 @@ def _documentation(name: str, entry: Entry) -> str:
     return "\n".join(lines)
 
 
-activations: dict[str, Activation] = {n: Activation(n, entry) for n, entry in TABLE.items()}
-"""Every activation, by name."""
-
-
-def get(name: str) -> Activation:
-    """The activation of a name.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    Activation
-
-    Raises
-    ------
-    ValueError
-        If there is none of that name.
-    """
-    try:
-        return activations[name]
-    except (KeyError, TypeError):
-        close = difflib.get_close_matches(str(name).lower(), activations)
-        hint = f"did you mean {' or '.join(close)}?" if close else ", ".join(activations)
-        raise ValueError(f"name must be that of an activation, not {name!r}: {hint}") from None
+elementwise: dict[str, Activation] = {n: Activation(n, entry) for n, entry in TABLE.items()}
+"""Every activation of single elements, by name."""

@@ -255,7 +255,7 @@ def evaluate(
         if not out.flags.writeable:
             return None
         others = [x, *arrays, *(o for o in given if o is not out)]
-        if not all(_apart(out, other) for other in others):
+        if not all(apart(out, other) for other in others):
             return None
     native = dtype.newbyteorder("=")
     results = tuple(
@@ -269,6 +269,9 @@ def evaluate(
     inputs = tuple(a if a.shape == shape else np.broadcast_to(a, shape) for a in [x, *arrays])
     kernels.evaluate(name, inputs, results, len(arrays))
     return results
+
+
+evaluate_rows = kernels.evaluate_rows
 
 
 def _operand(value: Any, scalar: type[np.generic]) -> np.ndarray | None:
@@ -293,7 +296,7 @@ def _one_piece(x: np.ndarray, others: Sequence[np.ndarray]) -> bool:
     )
 
 
-def _apart(out: np.ndarray, other: np.ndarray) -> bool:
+def apart(out: np.ndarray, other: np.ndarray) -> bool:
     """Whether out overlaps another array nowhere, or is exactly the same memory."""
     same = (
         out.ctypes.data == other.ctypes.data

@@ -49,6 +49,8 @@ def compare() -> Iterator[Check]:
     special = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-30, 1e30]
     x = np.concatenate([special, np.linspace(-1, 1, 200), np.linspace(-120, 120, 400)])
     for function, ufunc in _cpu.ufuncs.items():
+        if ufunc.signature is not None:
+            continue  # row functions have no GPU kernels
         for scalar in _cpu.FLOATS:
             difference, right = 0.0, True
             for k in (0.5, 1.0, 5.0, -2.0, 1e4):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from s3s4 import _cpu, _devices, _dispatch
-from s3s4._activation import get
+from s3s4._activation import elementwise
 from s3s4._device_arrays import lies_on_device
 
 
@@ -28,7 +28,7 @@ class _Published:
 
     def __call__(self, x: Any, derivative: bool = False) -> Any:
         """The values at x, or the derivatives by x."""
-        activation = get(self._name)
+        activation = elementwise[self._name]
         call = activation.derivative if derivative else activation
         return call(x, *self._parameters(), device=self.device, gpu_threshold=self.gpu_threshold)
 

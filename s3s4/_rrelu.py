@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from s3s4._activation import get
+from s3s4._activation import elementwise
 
 
 def rrelu_training(
@@ -54,4 +54,4 @@ def rrelu_training(
     dtype = np.exp.resolve_dtypes((x.dtype, None))[1]
     drawn = rng.uniform(lower, upper, x.shape)
     slopes = np.where(x > 0, 1, drawn).astype(dtype, copy=False)
-    return np.asarray(get("prelu")(x.astype(dtype, copy=False), slopes)), slopes
+    return np.asarray(elementwise["prelu"](x.astype(dtype, copy=False), slopes)), slopes

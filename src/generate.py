@@ -26,10 +26,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 EXPENSIVE = {
-    "exp_neg", "scaled_exp_neg_product", "expm1_neg", "log1p", "normal_tail", "tanh_rest",
+    "exp_neg", "scaled_exp_neg_product", "expm1_neg", "log1p", "log1p_any", "normal_tail",
+    "tanh_rest",
 }  # fmt: skip
 UNIFORM = {"scaled_exp_neg_product"}  # have a form for a parameter that a whole loop shares
 CHEAP = {"abs", "copysign", "finite", "unless_nan", "unscaled"}
+REDUCTIONS = {"largest", "total"}  # of a row: generate_rows.py splits bodies at them
+PRIMITIVES = EXPENSIVE | CHEAP | REDUCTIONS
 TAKEN = {"i", "in", "m", "n", "out", "start"}  # names in the functions that are generated
 C_TYPES = {"f32": ("float", "f"), "f64": ("double", ""), "ld": ("long double", "L")}
 BLOCK_TYPES = ("f32", "f64")
@@ -107,7 +110,11 @@ class Function:
 def names(node: ast.AST) -> set[str]:
     return {
         n.id for n in ast.walk(node) if isinstance(n, ast.Name)
-    } - EXPENSIVE - CHEAP  # fmt: skip
+    } - EXPENSIVE - CHEAP - REDUCTIONS  # fmt: skip
+
+
+def calls(node: ast.AST) -> set[str]:
+    return {ast.unparse(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
 
 
 def is_expensive(node: ast.expr) -> bool:
@@ -132,9 +139,21 @@ class Formulas:
                 raise Refused(node, f"only functions may stand here, not {type(node).__name__}")
 
     def activations(self) -> list[Activation]:
-        public = [name for name in self.functions if not name.startswith("_")]
+        rows = self.rows()
+        rows += [f"{name}_vjp" for name in rows]
+        public = [name for name in self.functions if not name.startswith("_") and name not in rows]
         bases = [n for n in public if not any(n.startswith(f"{b}_d") for b in public if b != n)]
         return [self._activation(name) for name in bases]
+
+    def rows(self) -> list[str]:
+        """The row functions: those that reduce, apart from their vector-Jacobian products."""
+        return [
+            name
+            for name in self.functions
+            if not name.startswith("_")
+            and not name.endswith("_vjp")
+            and any(calls(value) & REDUCTIONS for value in self.body(name).assignments.values())
+        ]
 
     def _activation(self, name: str) -> Activation:
         node = self.functions[name]
@@ -209,11 +228,11 @@ def check(node: ast.expr, body: Body) -> None:
     unknown = names(node) - body.assignments.keys() - set(body.inputs)
     for child in ast.walk(node):
         if isinstance(child, ast.Call):
-            if not isinstance(child.func, ast.Name) or child.func.id not in CHEAP | EXPENSIVE:
+            if not isinstance(child.func, ast.Name) or child.func.id not in PRIMITIVES:
                 raise Refused(child, f"unknown primitive {ast.unparse(child.func)}")
             if child.keywords:
                 raise Refused(child, "primitives take no keywords")
-            if child is not node and is_expensive(child):
+            if child is not node and (is_expensive(child) or child.func.id in REDUCTIONS):
                 raise Refused(child, f"give {child.func.id}(...) a name of its own")
         elif isinstance(child, ast.Constant):
             if type(child.value) not in (int, float):
@@ -459,7 +478,7 @@ def header(functions: list[Function]) -> str:
         for kind in BLOCK_TYPES:
             forms = uniform_forms(function)
             parts += [block_function(function, kind, uniform) for uniform in forms]
-    parts += ['#ifdef Py_PYTHON_H\n#include "s3s4_api.h"\n#endif', "#endif\n"]
+    parts += ['#include "rows.h"', '#ifdef Py_PYTHON_H\n#include "s3s4_api.h"\n#endif', "#endif\n"]
     return "\n\n".join(parts)
 
 

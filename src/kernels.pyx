@@ -39,6 +39,7 @@ cdef extern from *:
 
     #include "table.h"
     enum { S3S4_FUNCTIONS = sizeof s3s4_functions / sizeof *s3s4_functions };
+    #include "row_table.h"
     #include "symbols.h"
 
     /* A contiguous memoryview that borrows its memory: the owner is None. */
@@ -84,6 +85,8 @@ cdef extern from *:
     const char *CAPSULE "S3S4_CAPSULE"
     cnp.PyUFuncGenericFunction symbols_loop_f32 "s3s4_loop_f32"
     cnp.PyUFuncGenericFunction symbols_loop_f64 "s3s4_loop_f64"
+    cnp.PyUFuncGenericFunction symbols_row_loop_f32 "s3s4_row_loop_f32"
+    cnp.PyUFuncGenericFunction symbols_row_loop_f64 "s3s4_row_loop_f64"
 
     const char *COMPILER "S3S4_COMPILER"
     const char *FLAGS "S3S4_STRING(S3S4_FLAGS)"
@@ -150,6 +153,7 @@ include "walk.pxi"
 include "sums.pxi"
 include "layout.pxi"
 include "ufuncs.pxi"
+include "rows.pxi"
 
 
 # --- What Python calls --------------------------------------------------------------------------
@@ -272,8 +276,9 @@ cdef create_symbols():
     """
     cdef const Symbol *symbol
     cdef int i
-    global symbols_loop_f32, symbols_loop_f64
+    global symbols_loop_f32, symbols_loop_f64, symbols_row_loop_f32, symbols_row_loop_f64
     symbols_loop_f32, symbols_loop_f64 = loops[1], loops[2]
+    symbols_row_loop_f32, symbols_row_loop_f64 = row_loops[1], row_loops[2]
     created = {}
     for i in range(symbol_table.count):
         symbol = &symbol_table.symbols[i]
@@ -335,7 +340,7 @@ def openmp_max_threads():
 cnp.import_array()
 cnp.import_ufunc()
 runtime_start()
-ufuncs = create_ufuncs()
+ufuncs = {**create_ufuncs(), **create_row_ufuncs()}
 c_api, symbols = create_symbols()
 openmp_version = openmp_version_()
 compiler = COMPILER.decode()

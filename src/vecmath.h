@@ -334,6 +334,35 @@ static inline double s3s4_log1p_f64(double t) {
 }
 static inline long double s3s4_log1p_ld(long double t) { return log1pl(t); }
 
+/* log(1 + t) for any t >= 0: 1 + t = 2^k (1 + w) with 0 <= w <= 1, and w is t itself for t < 1. */
+static inline float s3s4_log1p_any_f32(float t) {
+    const float sum = 1 + t;
+    uint32_t bits, power;
+    float k, scale;
+    memcpy(&bits, &sum, sizeof bits);
+    power = (254u << 23) - (bits & 0x7f800000u);
+    memcpy(&scale, &power, sizeof scale);
+    bits = bits >> 23 | 0x4b000000u; /* 2^23 + 127 + k */
+    memcpy(&k, &bits, sizeof k);
+    k -= 0x1p23f + 127;
+    const float w = s3s4_fma_f32(t, scale, scale - 1);
+    return s3s4_fma_f32(k, S3S4_LN2_HIGH_f32, s3s4_fma_f32(k, S3S4_LN2_LOW_f32, s3s4_log1p_f32(w)));
+}
+static inline double s3s4_log1p_any_f64(double t) {
+    const double sum = 1 + t;
+    uint64_t bits, power;
+    double k, scale;
+    memcpy(&bits, &sum, sizeof bits);
+    power = ((uint64_t)2046 << 52) - (bits & (uint64_t)2047 << 52);
+    memcpy(&scale, &power, sizeof scale);
+    bits = bits >> 52 | (uint64_t)0x433 << 52; /* 2^52 + 1023 + k */
+    memcpy(&k, &bits, sizeof k);
+    k -= 0x1p52 + 1023;
+    const double w = s3s4_fma_f64(t, scale, scale - 1);
+    return s3s4_fma_f64(k, S3S4_LN2_HIGH_f64, s3s4_fma_f64(k, S3S4_LN2_LOW_f64, s3s4_log1p_f64(w)));
+}
+static inline long double s3s4_log1p_any_ld(long double t) { return log1pl(t); }
+
 /* (u - tanh(u)) / u^3 for 0 <= u <= 1, as a polynomial in u^2. */
 static inline float s3s4_tanh_rest_f32(float u) {
     const float w = u * u;

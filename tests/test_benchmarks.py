@@ -102,6 +102,15 @@ def test_a_ufunc_without_a_benchmark_is_refused(monkeypatch: pytest.MonkeyPatch)
         runpy.run_path(HISTORY)
 
 
+def test_every_ufunc_of_rows_has_a_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same of those of rows."""
+    history = HISTORY.replace("bench_ufuncs", "bench_rows")
+    assert runpy.run_path(history)["ROWS"]
+    monkeypatch.setattr(s3s4.ufuncs, "softest", np.vecdot, raising=False)
+    with pytest.raises(NotImplementedError, match="softest"):
+        runpy.run_path(history)
+
+
 def test_the_report_fills_its_marks_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Text between marks is replaced; a mark without results is an error."""
     pytest.importorskip("matplotlib", reason="the report draws with matplotlib")

@@ -21,6 +21,7 @@ import pytest
 import s3s4
 from s3s4 import _arrays, _demo, _text
 from s3s4.__main__ import commands, main
+from support import ELEMENTWISE
 
 COMMAND = [sys.executable, "-m", "s3s4"]
 OWN_MOUNTS = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
@@ -64,12 +65,12 @@ def error_of(capfd, *arguments):
 
 
 @pytest.mark.parametrize("derivative", [False, True])
-@pytest.mark.parametrize("name", s3s4.activations)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_every_activation(name, derivative):
     np.save("in.npy", SAMPLE)
     options = ["--derivative"] if derivative else []
     assert main(["apply", name, "in.npy", "out.npy", *options]) == 0
-    activation = s3s4.activations[name]
+    activation = ELEMENTWISE[name]
     expected = activation.derivative(SAMPLE) if derivative else activation(SAMPLE)
     np.testing.assert_array_equal(np.load("out.npy"), expected)
 
@@ -334,7 +335,7 @@ def test_archive_from_a_pipe():
         ("s4 in.npy out.npz", "in.npy: is .npy, which cannot become .npz"),
         ("s4 in.csv out.npz", "in.csv: is text, which can become text or .npy, not .npz"),
         ("gleu in.npy out.npy", "not 'gleu': did you mean "),
-        ("xyz in.npy out.npy", ", ".join(s3s4.activations)),
+        ("xyz in.npy out.npy", ", ".join(ELEMENTWISE)),
         ("s4 in.npy out.npy --k abc", "'--k': 'abc' is not a valid float"),
         ("s4 in.npy out.npy --k nan", "'--k': nan is not a number"),
         ("s3 in.npy out.npy --k 2", "k is no parameter of s3"),
@@ -513,7 +514,7 @@ def test_plot_leaves_a_gap_at_a_jump(monkeypatch):
 
 def test_every_parameter_is_an_option_of_apply():
     np.save("in.npy", SAMPLE)
-    for name, activation in s3s4.activations.items():
+    for name, activation in ELEMENTWISE.items():
         values = {key: default + 0.25 for key, default in activation.parameters.items()}
         options = [text for key, value in values.items() for text in (f"--{key}", str(value))]
         assert main(["apply", name, "in.npy", "out.npy", *options]) == 0
@@ -575,7 +576,7 @@ def test_help(capfd):
             assert parameter.opts[0] in output or parameter.metavar in output
     main(["apply", "--help"])
     output = " ".join(capfd.readouterr().out.split())
-    for name, activation in s3s4.activations.items():
+    for name, activation in ELEMENTWISE.items():
         assert name in output.partition("NAME is one of")[2]
         for parameter, default in activation.parameters.items():
             assert f"--{parameter}" in output

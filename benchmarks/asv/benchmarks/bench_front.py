@@ -8,11 +8,13 @@ import numpy as np
 
 import s3s4
 
+ELEMENTWISE = sorted(name for name, a in s3s4.activations.items() if isinstance(a, s3s4.Activation))
+
 
 class Front:
     """Time the public objects on tiny and on large arrays."""
 
-    params: ClassVar = [sorted(s3s4.activations), [10, 10**6]]
+    params: ClassVar = [ELEMENTWISE, [10, 10**6]]
     param_names: ClassVar = ["activation", "n"]
     rounds, repeat, sample_time, warmup_time = 1, 5, 0.005, 0.01
 
