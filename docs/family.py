@@ -21,6 +21,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pages
+from s3s4._rows import row_activations
 from s3s4._table import TABLE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -141,6 +142,19 @@ def rows() -> Iterator[list[str]]:
             torch[name],
             ulps(name),
             speed.get(name, "not timed"),
+        ]
+    # What a column asks of single elements has other names for rows, and tests of its own.
+    for name in row_activations:
+        yield [
+            f"[{name}](rows.md)",
+            "yes",
+            "backward, jacobian",
+            "axis",
+            *(["bounded: tests/test_rows.py"] * 3),
+            "no kernel: rows are computed on the CPU",
+            "tests/test_rows.py",
+            "in eps: [rows](rows.md)",
+            "[rows](rows.md#speed)",
         ]
 
 
