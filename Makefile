@@ -17,6 +17,7 @@
 #   make audit        build/repaired/*.whl, for any Linux of its tag
 #   make smoke        that wheel in a fresh environment of every Python found
 #   make gpu-check    what NVIDIA's compilers make of the GPU kernels, without a GPU
+#   make gpu-roofline what would limit them on a card, predicted from their machine code
 #   make portability  builds and tests with clang, and with a compiler that can do the least
 #   make clean
 #
@@ -27,13 +28,14 @@
 
 PYTHON ?= python3
 PIP := -m pip --disable-pip-version-check
-# From a folder without the package's source, which would hide the installed one and its stubs.
+# mypy and pyright run in folders without the package's source, which would hide the installed one.
 MYPY := $(CURDIR)/.venv-lint/bin/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
 SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
-    src/*.py src/*.pyx src/*.pxi src/*.h src/meson.build s3s4/*.py s3s4/*.pyi s3s4/py.typed s3s4/meson.build)
+    src/*.py src/*.pyx src/*.pxi src/*.h src/meson.build s3s4/*.py s3s4/_gpu/*.py s3s4/*.pyi s3s4/py.typed \
+    s3s4/meson.build)
 
 .PHONY: demo test slow fuzz sanitize arm64 dev lint bench bench-family pages family wheel sdist audit \
-    smoke gpu-check portability clean
+    smoke gpu-check gpu-roofline portability clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -82,6 +84,9 @@ bench-family: .venv-bench/installed
 pages: .venv-cli/installed
 	.venv-cli/bin/python docs/pages.py
 
+family: .venv-slow/installed
+	.venv-slow/bin/python docs/family.py
+
 wheel: build/wheel/built
 
 sdist: .venv-package/installed
@@ -100,7 +105,10 @@ smoke: audit
 	done
 
 gpu-check: .venv-gpu-check/installed
-	PYTHONSAFEPATH=1 .venv-gpu-check/bin/python tests/gpu_check.py $(ARGS)
+	.venv-gpu-check/bin/python benchmarks/gpu_check.py $(ARGS)
+
+gpu-roofline: .venv-gpu-check/installed
+	.venv-gpu-check/bin/python benchmarks/gpu_roofline.py --write docs/gpu.md $(ARGS)
 
 portability: .venv-build/requirements .venv-test/installed
 	.ci/other-compiler clang "$(CURDIR)/.venv-test/bin/python"

@@ -28,9 +28,14 @@ def ratio(row: Row, name: str) -> float:
     return row[name][0] / row[OURS][0]
 
 
+def targets(quantity: str) -> Mapping[str, float]:
+    """Return how many times s3s4's time contenders must take."""
+    return SPEEDUPS if used(quantity) & TRANSCENDENTAL else {"copy": SHARE}
+
+
 def verdict(quantity: str, row: Row) -> str:
     """Return "yes" where the targets are met, otherwise which are not and by how much."""
-    bounds = SPEEDUPS if used(quantity) & TRANSCENDENTAL else {"copy": SHARE}
+    bounds = targets(quantity)
     missed = [
         f"{name} {ratio(row, name):.2f} < {bound:g}"
         for name, bound in bounds.items()

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 import gpu_offline
-from gpu_offline import CAPABILITIES, DTYPES, Kernel
+from gpu_offline import CAPABILITIES, DTYPES, compiled_as_on_a_device
 
-WIDE = {"float16": r"v4\.[ubf]\w*", "float32": r"v4\.f32", "float64": r"v2\.f64"}
+WIDE = {"float16": r"v4\.[ub]32", "float32": r"v4\.f32", "float64": r"v2\.f64"}
 
 
 def check(name: str, dtype: str, capabilities: Sequence[tuple[int, int]]) -> list[str]:
@@ -28,7 +28,9 @@ def check(name: str, dtype: str, capabilities: Sequence[tuple[int, int]]) -> lis
     for kernel in gpu_offline.kernels(name, dtype):
         found = [gpu_offline.assembled(kernel, capability) for capability in capabilities]
         registers = [one.registers for one in found]
-        loads, stores = (len(re.findall(rf"{way}\.global\.{WIDE[dtype]}", kernel.ptx)) for way in ("ld", "st"))
+        loads, stores = (
+            len(re.findall(rf"{way}\.global\.{WIDE[dtype]}", kernel.ptx)) for way in ("ld", "st")
+        )
         doubles = len(re.findall(r"\.f64\b", kernel.ptx))
         lines.append(
             f"{kernel!s:40} registers {min(registers)}-{max(registers)}, .f64 {doubles}, "
@@ -45,6 +47,23 @@ def check(name: str, dtype: str, capabilities: Sequence[tuple[int, int]]) -> lis
     return lines
 
 
+def kept() -> list[str]:
+    """What is wrong with the kernels on disk: a second process must find what the first made."""
+    made = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(2):
+            done = subprocess.run(
+                [sys.executable, __file__, "--one"],
+                env={**os.environ, "S3S4_CACHE_DIR": folder},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            made.append(done.stdout.split())
+    (found, first), (again, second) = made
+    print(f"a kernel kept on disk: found {found} times, then {again}")
+    right = (found, again) == ("0", "1") and first == second
+    return [] if right else [f"FAILED kernels kept on disk: {made}\n{done.stderr}"]
 
 
 def main() -> int:
@@ -55,7 +74,11 @@ def main() -> int:
         action="store_true",
         help="one capability for each function, in turns, and not all of them",
     )
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.one:
+        print(*compiled_as_on_a_device((9, 0)))
+        return 0
     reason = gpu_offline.missing()
     if reason:
         print(f"gpu-check skipped: {reason}")
@@ -70,6 +93,9 @@ def main() -> int:
         for lines in pool.map(check, *zip(*jobs, strict=True), turns):
             print(*lines, sep="\n", flush=True)
             failures += sum(line.startswith("FAILED") for line in lines)
+    for failure in kept():
+        print(failure)
+        failures += 1
     print(f"{len(jobs)} functions, {failures} failures")
     return bool(failures)
 

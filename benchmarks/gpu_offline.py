@@ -7,6 +7,7 @@ Design:
   is none: it is told one.
 """
 
+import hashlib
 import importlib
 import inspect
 import re
@@ -73,7 +74,11 @@ class Kernel:
     form: str
     dtype: str
     registers: int
+    """What it may take."""
     arrays: int
+    """How many it reads and writes once."""
+    stores: int
+    """How many writes an element takes, or a vector."""
     ptx: str
 
     @property
@@ -81,8 +86,8 @@ class Kernel:
         return self.form in ("shared", "full")
 
     @property
-    def elements(self) -> int:
-        """Elements in a round of its loop."""
+    def width(self) -> int:
+        """Elements that it moves at once."""
         return 16 // np.dtype(self.dtype).itemsize if self.vector else 1
 
     def __str__(self) -> str:
@@ -95,6 +100,10 @@ def pretend_device(capability: tuple[int, int]) -> None:
     for name in ("compiler", "dispatcher"):
         module = importlib.import_module(f"numba.cuda.{name}")
         module.get_current_device = lambda: device  # type: ignore[attr-defined]
+    devices = importlib.import_module("numba.cuda.cudadrv.devices")
+    devices.get_context = lambda number=None: types.SimpleNamespace(  # type: ignore[attr-defined]
+        device=device
+    )
 
 
 def argument_types(text: Any, form: str, dtype: str) -> tuple[Any, ...]:
@@ -106,13 +115,15 @@ def argument_types(text: Any, form: str, dtype: str) -> tuple[Any, ...]:
     flat, strided, sums = t.Array(memory, 1, "C"), t.Array(memory, 4, "A"), t.Array(real, 3, "C")
 
     def one(name: str) -> Any:
-        if name == "n" or name.startswith("step_"):
+        if name.startswith("step_"):
+            return t.int64 if form.endswith("wide") else t.int32
+        if name == "n":
             return t.int64
         if form == "total":
             return sums if name == "partial" else flat
-        if form == "reduce" and name.startswith("out") and name != "out0":
+        if "reduce" in form and name.startswith("out") and name != "out0":
             return sums
-        if form in ("walk", "reduce"):
+        if "walk" in form or "reduce" in form:
             return strided
         is_array = form == "full" or name in ("g", "x") or name.startswith("out")
         return flat if is_array else real
@@ -133,6 +144,10 @@ def kernels(function: str, dtype: str) -> Iterator[Kernel]:
         text = backend.texts(scalar, form == "shared").get(name)
         if text is not None:
             yield compiled(function, text, form, dtype)
+        # Indices of 64 bits, for axes of more than 2^30, take registers: the largest bodies tell.
+        if text is not None and form in ("walk", "reduce") and function.endswith("_backward"):
+            wide = backend.texts(scalar, False, np.int64)[name]
+            yield compiled(function, wide, f"{form} wide", dtype)
     if function == functions()[0]:
         yield compiled("(sums)", backend.texts(scalar, False)["total"], "total", dtype)
 
@@ -140,7 +155,7 @@ def kernels(function: str, dtype: str) -> Iterator[Kernel]:
 def compiled(function: str, text: Any, form: str, dtype: str) -> Kernel:
     from numba import cuda
 
-    from s3s4._gpu.kernels import REGISTERS
+    from s3s4._gpu.kernels import registers
 
     arguments = argument_types(text, form, dtype)
     ptx, _ = cuda.compile(
@@ -150,10 +165,30 @@ def compiled(function: str, text: Any, form: str, dtype: str) -> Kernel:
         function,
         form,
         dtype,
-        REGISTERS[np.dtype(dtype).type],
+        registers(np.dtype(dtype).type, np.int64 if form.endswith("wide") else np.int32),
         sum(type(a).__name__ == "Array" and a.ndim != 3 for a in arguments),
+        1
+        if "reduce" in form
+        else sum(n.startswith("out") for n in inspect.signature(text).parameters),
         ptx if isinstance(ptx, str) else ptx.decode(),
     )
+
+
+def compiled_as_on_a_device(capability: tuple[int, int]) -> tuple[int, str]:
+    """A kernel as its first launch compiles it: how often it was found on disk, and its digest."""
+    from numba.cuda import dispatcher, utils
+
+    from s3s4._gpu import kernels as backend
+
+    pretend_device(capability)
+    # There is no device to load it onto: the code is made, and that is what is kept.
+    dispatcher._Kernel.bind = lambda self: self._codelibrary.get_cubin(cc=capability)
+    kernel = backend.kernel("s3_walk", np.float32)
+    text = backend.texts(np.float32, False)["s3_walk"]
+    with utils.numba_target_override():
+        compiled = kernel.compile(argument_types(text, "walk", "float32"))
+    code = compiled._codelibrary.get_cubin(cc=capability).code
+    return sum(kernel.stats.cache_hits.values()), hashlib.sha256(code).hexdigest()
 
 
 @dataclass

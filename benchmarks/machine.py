@@ -64,8 +64,7 @@ def describe() -> dict[str, Any]:
 def title(description: dict[str, Any], what: str) -> str:
     """Say in a line what a picture shows."""
     return (
-        f"{what}, every contender on "
-        f"{description['threads']} threads of {description['processor']}"
+        f"{what}, every contender on {description['threads']} threads of {description['processor']}"
     )
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from s3s4._table import TABLE
 
 import s3s4
-from s3s4._table import TABLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -168,8 +168,8 @@ def gallery() -> str:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a Markdown table; a bar in a cell would end it."""
-    lines = [head, ["---"] * len(head), *rows]
-    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines]
+    lines = [" | ".join(cell.replace("|", r"\|") for cell in line) for line in (head, *rows)]
+    return [f"| {line} |" for line in (lines[0], " | ".join(["---"] * len(head)), *lines[1:])]
 
 
 def draw(axes: "Axes", name: str, **parameters: Any) -> None:

@@ -49,22 +49,16 @@ class Failure(click.ClickException):
     exit_code = 2
 
 
-class Name(click.ParamType):
-    """The name of an activation; Click's own choice would answer a slip with the whole list."""
-
-    name = "name"
-
-    def convert(
-        self, value: str, parameter: click.Parameter | None, context: click.Context | None
-    ) -> str:
-        """Refuse an unknown name with those that are close to it."""
+def known(context: click.Context, parameter: click.Parameter, names: Any) -> Any:
+    """Refuse a name that is none with those close to it; Click's own choice would list them all."""
+    for name in [names] if isinstance(names, str) else names:
         try:
-            name = s3s4.get(value).name
+            s3s4.get(name)
         except ValueError as error:
-            self.fail(str(error), parameter, context)
+            raise click.BadParameter(str(error)) from None
         if name not in elementwise:
-            self.fail(f"{name} is a function of rows, not of single numbers", parameter, context)
-        return name
+            raise click.BadParameter(f"{name} is a function of rows, not of single numbers")
+    return names
 
 
 def print_cflags(context: click.Context, _: object, wanted: bool) -> None:
@@ -131,7 +125,7 @@ def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[...
 
 
 @commands.command(epilog=NAMES)
-@click.argument("name", type=Name(), metavar="NAME")
+@click.argument("name", callback=known, metavar="NAME")
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
 @parameter_options
@@ -229,7 +223,11 @@ def doctor() -> None:
 @click.option("--force", is_flag=True, help="Measure again what is known.")
 @click.option("--plot", "picture", metavar="FILE", help="Draw both curves and where they cross.")
 def calibrate(force: bool, picture: str | None) -> None:
-    """Measure from which size on the GPU is faster than the CPU, if ever."""
+    """Measure from which size on threads pay, and the GPU, if ever.
+
+    What is found is kept, and taken over by every process that computes on the
+    same processor, with as many threads and the same GPU.
+    """
 
     def progress(kind: str, dtype: str, sample: object) -> None:
         click.echo(f"{kind:9} {dtype:8} {sample}", err=True)
@@ -243,7 +241,7 @@ def calibrate(force: bool, picture: str | None) -> None:
 
 
 @commands.command(epilog=NAMES)
-@click.argument("names", type=Name(), nargs=-1, metavar="[NAME]...")
+@click.argument("names", callback=known, nargs=-1, metavar="[NAME]...")
 @parameter_options
 @click.option("--derivative", is_flag=True, help="Draw the derivatives by x too, below the values.")
 @picture_option("s3s4.png")

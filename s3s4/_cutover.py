@@ -37,7 +37,7 @@ THREADS_SIZES = [1 << step for step in range(10, 19, 2)]
 THREADS_FLOOR = 1 << 13
 """Calls of fewer elements do not look for what was measured."""
 KINDS = ("value", "value_dx")
-THREADED = (np.float32, np.float64)
+THREADED: tuple[type[np.generic], ...] = (np.float32, np.float64)
 WITHIN = 8
 """How far the threads' cutover may be from the kernels' constant, as a factor."""
 
@@ -99,8 +99,10 @@ def calibrate(
         if _cpu.get_num_threads() > 1:
             for scalar in THREADED:
                 index = ("threads", np.dtype(scalar).name)
-                found[index] = _comparison(index, {}, _measure_threads, force, progress)
-                _use_threads(scalar, found[index])
+                threads = _comparison(index, {}, _measure_threads, force, progress)
+                if _means_something(threads):
+                    found[index] = threads
+                    _use_threads(scalar, threads)
             _state.threads_restored = True
         try:
             backend = _devices.gpu()
@@ -109,8 +111,8 @@ def calibrate(
                 gpu = f"{gpu}: its times say nothing of a GPU"
             else:
                 for kind in KINDS:
-                    for scalar in _cpu.FLOATS:
-                        index = (kind, np.dtype(scalar).name)
+                    for measured in _cpu.FLOATS:
+                        index = (kind, np.dtype(measured).name)
                         found[index] = _of_gpu(backend, index, force, progress)
         except _devices.GPUUnavailable as error:
             gpu = str(error)
@@ -193,9 +195,7 @@ def _use_threads(scalar: type[np.generic], found: Comparison) -> None:
     _cpu.set_parallel_size(name, dtype, min(max(wanted, usual // WITHIN), WITHIN * usual))
 
 
-def _measure_threads(
-    index: tuple[str, str], progress: Callable[[Sample], object]
-) -> Comparison:
+def _measure_threads(index: tuple[str, str], progress: Callable[[Sample], object]) -> Comparison:
     dtype = np.dtype(index[1])
     name, parameters = _example(dtype)
     ufunc = _cpu.ufuncs[name]
@@ -258,9 +258,15 @@ def _comparison(
     result = None if force else _kept(key)
     if result is None:
         result = measure(index, partial(progress, *index))
-        _cache.store(key, result.to_json())
+        if _means_something(result):
+            _cache.store(key, result.to_json())
     _state.known[index] = result
     return result
+
+
+def _means_something(found: Comparison) -> bool:
+    """Whether there was time for more than one size: a machine may be busy with other things."""
+    return len(found.samples) > 1
 
 
 def _kept(key: dict[str, Any]) -> Comparison | None:

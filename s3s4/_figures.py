@@ -222,7 +222,8 @@ def cutovers(calibration: s3s4.Calibration) -> Figure:
     """
     comparisons = calibration.comparisons
     figure = Figure(figsize=(14, 8), layout="constrained", dpi=120)
-    panels = figure.subplots(2, -(-len(comparisons) // 2), sharex=True, sharey=True, squeeze=False)
+    columns = max(1, -(-len(comparisons) // 2))
+    panels = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
     for axes, ((kind, dtype), found) in zip(panels.flat, comparisons.items(), strict=False):
         sizes = np.array([sample.size for sample in found.samples])
         for name, times, colour in (

@@ -193,32 +193,6 @@ def sigmoid_dx(x):
     return E / ((1 + E) * (1 + E))
 
 
-def pss(x, alpha=2.0):
-    """The parametric sigmoid, with steepness alpha.
-
-        pss(x, alpha) = 1 / (1 + e^-(alpha x))
-    """
-    S = scaled_exp_neg_product(abs(alpha), abs(x))
-    F = unscaled(S)
-    return (F if alpha * x < 0 else 1) / (1 + F)
-
-
-def pss_dx(x, alpha=2.0):
-    """d pss / d x = alpha s (1 - s) with s = pss(x, alpha)."""
-    S = scaled_exp_neg_product(abs(alpha), abs(x))
-    F = unscaled(S)
-    far = unscaled(alpha * S if S != 0 else S)
-    return (far if S < 1 else alpha * F) / ((1 + F) * (1 + F))
-
-
-def pss_dalpha(x, alpha=2.0):
-    """d pss / d alpha = x s (1 - s) with s = pss(x, alpha)."""
-    S = scaled_exp_neg_product(abs(alpha), abs(x))
-    F = unscaled(S)
-    far = unscaled(finite(abs(x)) * S)
-    return copysign((far if S < 1 else abs(x) * F) / ((1 + F) * (1 + F)), x)
-
-
 def softsign(x):
     """Softsign, which saturates like 1/x.
 
@@ -234,41 +208,6 @@ def softsign_dx(x):
     """d softsign / d x = 1 / (1 + |x|)^2."""
     r = 1 / (1 + abs(x))
     return r * r
-
-
-def rational_softsign(x, a=1.0, b=1.0):
-    """Softsign with a height and a steepness; b >= 0.
-
-        rational_softsign(x, a, b) = a x / (1 + b |x|)
-    """
-    t, d = _rational_parts(x, b)
-    return a * copysign(t, x) / d
-
-
-def rational_softsign_dx(x, a=1.0, b=1.0):
-    """d rational_softsign / d x = a / (1 + b |x|)^2."""
-    r = 1 / (1 + b * finite(abs(x)))
-    return a * r * r
-
-
-def rational_softsign_da(x, a=1.0, b=1.0):
-    """d rational_softsign / d a = x / (1 + b |x|)."""
-    t, d = _rational_parts(x, b)
-    return copysign(t, x) / d
-
-
-def rational_softsign_db(x, a=1.0, b=1.0):
-    """d rational_softsign / d b = -a x |x| / (1 + b |x|)^2."""
-    t, d = _rational_parts(x, b)
-    r = t / d
-    return a * copysign(r, -x) * r
-
-
-def _rational_parts(x, b):
-    # |x| / (1 + b |x|) = t / d with t = |x|, or t = 1 and d = 1/|x| + b beyond 1: no overflow.
-    u = abs(x)
-    t = u if u <= 1 else unless_nan(1, u)
-    return t, 1 / (1 if u <= 1 else u) + b * t
 
 
 def tanh(x):
@@ -290,26 +229,129 @@ def tanh_dx(x):
     return unscaled(4 * S) / ((1 + G) * (1 + G))
 
 
-def tanhshrink(x):
-    """What the hyperbolic tangent takes away.
+def relu6(x):
+    """The rectifier cut at 6.
 
-        tanhshrink(x) = x - tanh(x)
+        relu6(x) = 0   for x <= 0
+                   x   for 0 < x < 6
+                   6   for x >= 6
 
-    torch.nn.functional.tanhshrink.
+    torch.nn.functional.relu6.
     """
-    # For u = |x| > 1, ((u - 1) + (u + 1) G) / (1 + G) with G = e^-2u: both terms are positive.
-    u = abs(x)
-    G = exp_neg(2 * abs(x))
-    rest = tanh_rest(abs(x))
-    far = ((u - 1) + G * (finite(u) + 1)) / (1 + G)
-    return copysign(far if u > 1 else u * u * (u * rest), x)
+    return (x if x < 6 else unless_nan(6, x)) if x > 0 else unless_nan(0, x)
 
 
-def tanhshrink_dx(x):
-    """d tanhshrink / d x = tanh(x)^2."""
-    M = expm1_neg(2 * abs(x))
-    t = M / (2 + M)
-    return t * t
+def relu6_dx(x):
+    """d relu6 / d x: 1 for 0 < x < 6, else 0."""
+    return unless_nan((1 if x < 6 else 0) if x > 0 else 0, x)
+
+
+def hardtanh(x, min=-1.0, max=1.0):
+    """x, cut at min and max.
+
+        hardtanh(x, min, max) = min   for x <= min
+                                x     for min < x < max
+                                max   for x >= max
+
+    The slope between the cuts is 1 and what lies beyond them is min and max, not -1 and 1, unless
+    those are given. It is max everywhere where min > max. torch.nn.functional.hardtanh.
+    """
+    return (max if x > max else x) if x > min else unless_nan(min if min < max else max, x)
+
+
+def hardtanh_dx(x, min=-1.0, max=1.0):
+    """d hardtanh / d x: 1 for min < x < max, else 0."""
+    return unless_nan((1 if x < max else 0) if x > min else 0, x)
+
+
+def hardtanh_dmin(x, min=-1.0, max=1.0):
+    """d hardtanh / d min: 1 for x <= min, where min < max, else 0."""
+    return unless_nan((1 if min < max else 0) if x <= min else 0, x)
+
+
+def hardtanh_dmax(x, min=-1.0, max=1.0):
+    """d hardtanh / d max: 1 for x >= max, and everywhere where min >= max, else 0."""
+    return unless_nan(1 if x >= max else (1 if min >= max else 0), x)
+
+
+def threshold(x, threshold=0.0):
+    """The step of Heaviside at threshold.
+
+        threshold(x, threshold) = 1   for x > threshold
+                                  0   for x <= threshold
+
+    At the step itself it is 0. torch.nn.functional.threshold is another function, which keeps x
+    above the threshold; in PyTorch this is torch.heaviside(x - threshold, 0).
+    """
+    return unless_nan(1 if x > threshold else 0, x)
+
+
+def threshold_dx(x, threshold=0.0):
+    """d threshold / d x: 0.
+
+    At the step itself there is no derivative; 0 is taken.
+    """
+    return unless_nan(0, x)
+
+
+def threshold_dthreshold(x, threshold=0.0):
+    """d threshold / d threshold: 0.
+
+    At the step itself there is no derivative; 0 is taken.
+    """
+    return unless_nan(0, x)
+
+
+def logsigmoid(x):
+    """The logarithm of the sigmoid.
+
+        logsigmoid(x) = -log(1 + e^-x)
+
+    torch.nn.functional.logsigmoid.
+    """
+    E = exp_neg(abs(x))
+    L = log1p(E)
+    return -L if x >= 0 else x - L
+
+
+def logsigmoid_dx(x):
+    """d logsigmoid / d x = sigmoid(-x)."""
+    E = exp_neg(abs(x))
+    return (E if x >= 0 else 1) / (1 + E)
+
+
+def hardsigmoid(x):
+    """A sigmoid of three straight lines.
+
+        hardsigmoid(x) = 0             for x <= -3
+                         (x + 3) / 6   for -3 < x < 3
+                         1             for x >= 3
+
+    torch.nn.functional.hardsigmoid.
+    """
+    return ((x + 3) / 6 if x < 3 else unless_nan(1, x)) if x > -3 else unless_nan(0, x)
+
+
+def hardsigmoid_dx(x):
+    """d hardsigmoid / d x: 1/6 for -3 < x < 3, else 0."""
+    return unless_nan((0.1666666666666666666667 if x < 3 else 0) if x > -3 else 0, x)
+
+
+def hardswish(x):
+    """x times hardsigmoid(x).
+
+        hardswish(x) = 0               for x <= -3
+                       x (x + 3) / 6   for -3 < x < 3
+                       x               for x >= 3
+
+    Howard and others, arXiv 1905.02244; torch.nn.functional.hardswish.
+    """
+    return (x * ((x + 3) / 6) if x < 3 else x) if x > -3 else unless_nan(0, x)
+
+
+def hardswish_dx(x):
+    """d hardswish / d x: 0 up to -3, x / 3 + 1/2, and 1 from 3 on."""
+    return unless_nan(((2 * x + 3) / 6 if x < 3 else 1) if x > -3 else 0, x)
 
 
 def relu(x):
@@ -397,162 +439,6 @@ def rrelu_dupper(x, lower=0.125, upper=0.3333333333333333333333):
     return 0 if x > 0 else 0.5 * x
 
 
-def relu6(x):
-    """The rectifier cut at 6.
-
-        relu6(x) = 0   for x <= 0
-                   x   for 0 < x < 6
-                   6   for x >= 6
-
-    torch.nn.functional.relu6.
-    """
-    return (x if x < 6 else unless_nan(6, x)) if x > 0 else unless_nan(0, x)
-
-
-def relu6_dx(x):
-    """d relu6 / d x: 1 for 0 < x < 6, else 0."""
-    return unless_nan((1 if x < 6 else 0) if x > 0 else 0, x)
-
-
-def hardtanh(x, min=-1.0, max=1.0):
-    """x, cut at min and max.
-
-        hardtanh(x, min, max) = min   for x <= min
-                                x     for min < x < max
-                                max   for x >= max
-
-    The slope between the cuts is 1 and what lies beyond them is min and max, not -1 and 1, unless
-    those are given. It is max everywhere where min > max. torch.nn.functional.hardtanh.
-    """
-    return (max if x > max else x) if x > min else unless_nan(min if min < max else max, x)
-
-
-def hardtanh_dx(x, min=-1.0, max=1.0):
-    """d hardtanh / d x: 1 for min < x < max, else 0."""
-    return unless_nan((1 if x < max else 0) if x > min else 0, x)
-
-
-def hardtanh_dmin(x, min=-1.0, max=1.0):
-    """d hardtanh / d min: 1 for x <= min, where min < max, else 0."""
-    return unless_nan((1 if min < max else 0) if x <= min else 0, x)
-
-
-def hardtanh_dmax(x, min=-1.0, max=1.0):
-    """d hardtanh / d max: 1 for x >= max, and everywhere where min >= max, else 0."""
-    return unless_nan(1 if x >= max else (1 if min >= max else 0), x)
-
-
-def hardsigmoid(x):
-    """A sigmoid of three straight lines.
-
-        hardsigmoid(x) = 0             for x <= -3
-                         (x + 3) / 6   for -3 < x < 3
-                         1             for x >= 3
-
-    torch.nn.functional.hardsigmoid.
-    """
-    return ((x + 3) / 6 if x < 3 else unless_nan(1, x)) if x > -3 else unless_nan(0, x)
-
-
-def hardsigmoid_dx(x):
-    """d hardsigmoid / d x: 1/6 for -3 < x < 3, else 0."""
-    return unless_nan((0.1666666666666666666667 if x < 3 else 0) if x > -3 else 0, x)
-
-
-def hardswish(x):
-    """x times hardsigmoid(x).
-
-        hardswish(x) = 0               for x <= -3
-                       x (x + 3) / 6   for -3 < x < 3
-                       x               for x >= 3
-
-    Howard and others, arXiv 1905.02244; torch.nn.functional.hardswish.
-    """
-    return (x * ((x + 3) / 6) if x < 3 else x) if x > -3 else unless_nan(0, x)
-
-
-def hardswish_dx(x):
-    """d hardswish / d x: 0 up to -3, x / 3 + 1/2, and 1 from 3 on."""
-    return unless_nan(((2 * x + 3) / 6 if x < 3 else 1) if x > -3 else 0, x)
-
-
-def threshold(x, threshold=0.0):
-    """The step of Heaviside at threshold.
-
-        threshold(x, threshold) = 1   for x > threshold
-                                  0   for x <= threshold
-
-    At the step itself it is 0. torch.nn.functional.threshold is another function, which keeps x
-    above the threshold; in PyTorch this is torch.heaviside(x - threshold, 0).
-    """
-    return unless_nan(1 if x > threshold else 0, x)
-
-
-def threshold_dx(x, threshold=0.0):
-    """d threshold / d x: 0.
-
-    At the step itself there is no derivative; 0 is taken.
-    """
-    return unless_nan(0, x)
-
-
-def threshold_dthreshold(x, threshold=0.0):
-    """d threshold / d threshold: 0.
-
-    At the step itself there is no derivative; 0 is taken.
-    """
-    return unless_nan(0, x)
-
-
-def softshrink(x, lambd=0.5):
-    """x, lambd nearer to zero; lambd >= 0.
-
-        softshrink(x, lambd) = x - lambd   for x > lambd
-                               0           for -lambd <= x <= lambd
-                               x + lambd   for x < -lambd
-
-    It is continuous: lambd is taken from x on the right and added on the left. The derivative by x
-    is 0 in the middle and 1 outside. torch.nn.functional.softshrink.
-    """
-    return x - lambd if x > lambd else (x + lambd if x < -lambd else unless_nan(0, x))
-
-
-def softshrink_dx(x, lambd=0.5):
-    """d softshrink / d x: 0 where |x| <= lambd, else 1."""
-    return unless_nan(1 if x > lambd else (1 if x < -lambd else 0), x)
-
-
-def softshrink_dlambd(x, lambd=0.5):
-    """d softshrink / d lambd: -1 for x > lambd, 1 for x < -lambd, else 0."""
-    return unless_nan(-1 if x > lambd else (1 if x < -lambd else 0), x)
-
-
-def hardshrink(x, lambd=0.5):
-    """x, but 0 near zero; lambd >= 0.
-
-        hardshrink(x, lambd) = x   for x > lambd
-                               0   for -lambd <= x <= lambd
-                               x   for x < -lambd
-
-    It jumps at +-lambd: x is kept as it is outside, and lambd is not taken from it as in
-    softshrink. torch.nn.functional.hardshrink.
-    """
-    return x if x > lambd else (x if x < -lambd else unless_nan(0, x))
-
-
-def hardshrink_dx(x, lambd=0.5):
-    """d hardshrink / d x: 0 where |x| <= lambd, else 1."""
-    return unless_nan(1 if x > lambd else (1 if x < -lambd else 0), x)
-
-
-def hardshrink_dlambd(x, lambd=0.5):
-    """d hardshrink / d lambd: 0.
-
-    At the jumps there is no derivative; 0 is taken.
-    """
-    return unless_nan(0, x)
-
-
 def elu(x, alpha=1.0):
     """The exponential linear unit.
 
@@ -629,24 +515,6 @@ def selu_dx(x):
     return 1.05070098735548049342 if x > 0 else unscaled(1.75809934084737685994 * S)
 
 
-def logsigmoid(x):
-    """The logarithm of the sigmoid.
-
-        logsigmoid(x) = -log(1 + e^-x)
-
-    torch.nn.functional.logsigmoid.
-    """
-    E = exp_neg(abs(x))
-    L = log1p(E)
-    return -L if x >= 0 else x - L
-
-
-def logsigmoid_dx(x):
-    """d logsigmoid / d x = sigmoid(-x)."""
-    E = exp_neg(abs(x))
-    return (E if x >= 0 else 1) / (1 + E)
-
-
 def softplus(x, beta=1.0, threshold=20.0):
     """The smooth rectifier, and x itself where they hardly differ.
 
@@ -696,6 +564,60 @@ def softplus_dthreshold(x, beta=1.0, threshold=20.0):
     At the switch there is no derivative; 0 is taken.
     """
     return unless_nan(0, x)
+
+
+def gelu(x):
+    """x times the normal distribution's function Phi.
+
+        gelu(x) = x Phi(x) = x (1 + erf(x / sqrt(2))) / 2
+
+    Hendrycks and Gimpel, arXiv 1606.08415; torch.nn.functional.gelu.
+    """
+    # For u = |x|, w = u Phi(-u) is what is missing from max(x, 0), and nothing cancels.
+    u = finite(abs(x))
+    S = scaled_exp_neg_product(0.5 * u, u)
+    R = normal_tail(abs(x))
+    w = unscaled(u * R * S)
+    return x - w if x >= 0 else -w
+
+
+def gelu_dx(x):
+    """d gelu / d x = Phi(x) + x phi(x), with phi(x) = e^(-x^2/2) / sqrt(2 pi)."""
+    # Phi(-u) - u phi(u) = e^(-u^2/2) h; its mirror image is 1 minus that.
+    u = finite(abs(x))
+    S = scaled_exp_neg_product(0.5 * u, u)
+    R = normal_tail(abs(x))
+    h = R - 0.398942280401432677940 * u
+    left = unscaled(S * h)
+    return 1 - left if x >= 0 else left
+
+
+def gelu_tanh(x):
+    """The approximation of GELU by tanh.
+
+        gelu_tanh(x) = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
+
+    The exponent is rounded: far left the relative error is that of an x which is off by an eps.
+    Hendrycks and Gimpel, arXiv 1606.08415; torch.nn.functional.gelu with approximate="tanh".
+    """
+    # (1 + tanh z) / 2 = sigmoid(2 z).
+    u, S, F = _gelu_tanh_parts(x)
+    return copysign((abs(x) if x >= 0 else unscaled(u * S)) / (1 + F), x)
+
+
+def gelu_tanh_dx(x):
+    """d gelu_tanh / d x = s (1 + x (1 - s) dz) with s = sigmoid(z), as in silu."""
+    u, S, F = _gelu_tanh_parts(x)
+    q = 1 + F
+    t = finite(u * (1.595769121605730711760 + 0.214064448817800746329 * (u * u)))
+    return (q + F * t if x >= 0 else unscaled(S * ((1 - t) + F))) / (q * q)
+
+
+def _gelu_tanh_parts(x):
+    u = finite(abs(x))
+    k = finite(1.595769121605730711760 + 0.0713548162726002487763 * (u * u))
+    S = scaled_exp_neg_product(k, u)
+    return u, S, unscaled(S)
 
 
 def silu(x):
@@ -789,58 +711,139 @@ def _mish_parts(x):
     return u, S, E, w, 1 + E * (2 + 2 * E) if x >= 0 else 2 + E * (2 + E)
 
 
-def gelu(x):
-    """x times the normal distribution's function Phi.
+def tanhshrink(x):
+    """What the hyperbolic tangent takes away.
 
-        gelu(x) = x Phi(x) = x (1 + erf(x / sqrt(2))) / 2
+        tanhshrink(x) = x - tanh(x)
 
-    Hendrycks and Gimpel, arXiv 1606.08415; torch.nn.functional.gelu.
+    torch.nn.functional.tanhshrink.
     """
-    # For u = |x|, w = u Phi(-u) is what is missing from max(x, 0), and nothing cancels.
-    u = finite(abs(x))
-    S = scaled_exp_neg_product(0.5 * u, u)
-    R = normal_tail(abs(x))
-    w = unscaled(u * R * S)
-    return x - w if x >= 0 else -w
+    # For u = |x| > 1, ((u - 1) + (u + 1) G) / (1 + G) with G = e^-2u: both terms are positive.
+    u = abs(x)
+    G = exp_neg(2 * abs(x))
+    rest = tanh_rest(abs(x))
+    far = ((u - 1) + G * (finite(u) + 1)) / (1 + G)
+    return copysign(far if u > 1 else u * u * (u * rest), x)
 
 
-def gelu_dx(x):
-    """d gelu / d x = Phi(x) + x phi(x), with phi(x) = e^(-x^2/2) / sqrt(2 pi)."""
-    # Phi(-u) - u phi(u) = e^(-u^2/2) h; its mirror image is 1 minus that.
-    u = finite(abs(x))
-    S = scaled_exp_neg_product(0.5 * u, u)
-    R = normal_tail(abs(x))
-    h = R - 0.398942280401432677940 * u
-    left = unscaled(S * h)
-    return 1 - left if x >= 0 else left
+def tanhshrink_dx(x):
+    """d tanhshrink / d x = tanh(x)^2."""
+    M = expm1_neg(2 * abs(x))
+    t = M / (2 + M)
+    return t * t
 
 
-def gelu_tanh(x):
-    """The approximation of GELU by tanh.
+def softshrink(x, lambd=0.5):
+    """x, lambd nearer to zero; lambd >= 0.
 
-        gelu_tanh(x) = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
+        softshrink(x, lambd) = x - lambd   for x > lambd
+                               0           for -lambd <= x <= lambd
+                               x + lambd   for x < -lambd
 
-    The exponent is rounded: far left the relative error is that of an x which is off by an eps.
-    Hendrycks and Gimpel, arXiv 1606.08415; torch.nn.functional.gelu with approximate="tanh".
+    It is continuous: lambd is taken from x on the right and added on the left. The derivative by x
+    is 0 in the middle and 1 outside. torch.nn.functional.softshrink.
     """
-    # (1 + tanh z) / 2 = sigmoid(2 z).
-    u, S, F = _gelu_tanh_parts(x)
-    return copysign((abs(x) if x >= 0 else unscaled(u * S)) / (1 + F), x)
+    return x - lambd if x > lambd else (x + lambd if x < -lambd else unless_nan(0, x))
 
 
-def gelu_tanh_dx(x):
-    """d gelu_tanh / d x = s (1 + x (1 - s) dz) with s = sigmoid(z), as in silu."""
-    u, S, F = _gelu_tanh_parts(x)
-    q = 1 + F
-    t = finite(u * (1.595769121605730711760 + 0.214064448817800746329 * (u * u)))
-    return (q + F * t if x >= 0 else unscaled(S * ((1 - t) + F))) / (q * q)
+def softshrink_dx(x, lambd=0.5):
+    """d softshrink / d x: 0 where |x| <= lambd, else 1."""
+    return unless_nan(1 if x > lambd else (1 if x < -lambd else 0), x)
 
 
-def _gelu_tanh_parts(x):
-    u = finite(abs(x))
-    k = finite(1.595769121605730711760 + 0.0713548162726002487763 * (u * u))
-    S = scaled_exp_neg_product(k, u)
-    return u, S, unscaled(S)
+def softshrink_dlambd(x, lambd=0.5):
+    """d softshrink / d lambd: -1 for x > lambd, 1 for x < -lambd, else 0."""
+    return unless_nan(-1 if x > lambd else (1 if x < -lambd else 0), x)
+
+
+def hardshrink(x, lambd=0.5):
+    """x, but 0 near zero; lambd >= 0.
+
+        hardshrink(x, lambd) = x   for x > lambd
+                               0   for -lambd <= x <= lambd
+                               x   for x < -lambd
+
+    It jumps at +-lambd: x is kept as it is outside, and lambd is not taken from it as in
+    softshrink. torch.nn.functional.hardshrink.
+    """
+    return x if x > lambd else (x if x < -lambd else unless_nan(0, x))
+
+
+def hardshrink_dx(x, lambd=0.5):
+    """d hardshrink / d x: 0 where |x| <= lambd, else 1."""
+    return unless_nan(1 if x > lambd else (1 if x < -lambd else 0), x)
+
+
+def hardshrink_dlambd(x, lambd=0.5):
+    """d hardshrink / d lambd: 0.
+
+    At the jumps there is no derivative; 0 is taken.
+    """
+    return unless_nan(0, x)
+
+
+def pss(x, alpha=2.0):
+    """The parametric sigmoid, with steepness alpha.
+
+        pss(x, alpha) = 1 / (1 + e^-(alpha x))
+
+    alpha = 1 is the sigmoid.
+    """
+    S = scaled_exp_neg_product(abs(alpha), abs(x))
+    F = unscaled(S)
+    return (F if alpha * x < 0 else 1) / (1 + F)
+
+
+def pss_dx(x, alpha=2.0):
+    """d pss / d x = alpha s (1 - s) with s = pss(x, alpha)."""
+    S = scaled_exp_neg_product(abs(alpha), abs(x))
+    F = unscaled(S)
+    far = unscaled(alpha * S if S != 0 else S)
+    return (far if S < 1 else alpha * F) / ((1 + F) * (1 + F))
+
+
+def pss_dalpha(x, alpha=2.0):
+    """d pss / d alpha = x s (1 - s) with s = pss(x, alpha)."""
+    S = scaled_exp_neg_product(abs(alpha), abs(x))
+    F = unscaled(S)
+    far = unscaled(finite(abs(x)) * S)
+    return copysign((far if S < 1 else abs(x) * F) / ((1 + F) * (1 + F)), x)
+
+
+def rational_softsign(x, a=1.0, b=1.0):
+    """Softsign with a height and a steepness; b >= 0.
+
+        rational_softsign(x, a, b) = a x / (1 + b |x|)
+
+    a = b = 1 is softsign.
+    """
+    t, d = _rational_parts(x, b)
+    return a * copysign(t, x) / d
+
+
+def rational_softsign_dx(x, a=1.0, b=1.0):
+    """d rational_softsign / d x = a / (1 + b |x|)^2."""
+    r = 1 / (1 + b * finite(abs(x)))
+    return a * r * r
+
+
+def rational_softsign_da(x, a=1.0, b=1.0):
+    """d rational_softsign / d a = x / (1 + b |x|)."""
+    t, d = _rational_parts(x, b)
+    return copysign(t, x) / d
+
+
+def rational_softsign_db(x, a=1.0, b=1.0):
+    """d rational_softsign / d b = -a x |x| / (1 + b |x|)^2."""
+    t, d = _rational_parts(x, b)
+    return a * (copysign(t, -x) / d) * (t / d)
+
+
+def _rational_parts(x, b):
+    # |x| / (1 + b |x|) = t / d with t = |x|, or t = 1 and d = 1/|x| + b beyond 1: no overflow.
+    u = abs(x)
+    t = u if u <= 1 else unless_nan(1, u)
+    return t, 1 / (1 if u <= 1 else u) + b * t
 
 
 def softmax(x):

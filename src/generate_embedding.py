@@ -14,6 +14,7 @@ Design:
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from generate import BLOCK_TYPES, C_TYPES, Formulas, Function, table
@@ -288,6 +289,10 @@ PXD = """\
 # counts. s3s4 is imported with your module, which fails then if signatures do not fit.
 
 from cython cimport floating
+
+
+cdef inline Py_ssize_t _shorter(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    return a if a < b else b
 """
 
 
@@ -320,9 +325,15 @@ def declarations(
 
 
 def defaults(function: Function, formulas: Formulas) -> dict[str, float]:
-    """The parameters of the activation that a function belongs to."""
+    """The defaults that Cython can have, of the activation that a function belongs to.
+
+    Of a file that is cimported it takes plain literals alone, which have no sign; what stands
+    before a parameter without a default has none either.
+    """
     owners = [a for a in formulas.activations() if f"{function.name}_".startswith(f"{a.name}_")]
-    return max(owners, key=lambda activation: len(activation.name)).parameters
+    parameters = max(owners, key=lambda activation: len(activation.name)).parameters
+    literal = takewhile(lambda pair: repr(pair[1])[0].isdigit(), reversed(parameters.items()))
+    return dict(literal)
 
 
 def scalar_form(function: Function, formulas: Formulas) -> list[str]:
@@ -357,7 +368,8 @@ def array_form(function: Function, form: str, view: str) -> list[str]:
     )
     length = "x.shape[0]"
     for name in outs:
-        length = f"min({length}, {name}.shape[0])"
+        # Not min(), which may be a parameter's name.
+        length = f"_shorter({length}, {name}.shape[0])"
     call = ", ".join(
         [
             length,

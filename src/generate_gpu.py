@@ -3,11 +3,13 @@
 Usage: python generate_gpu.py formulas.py vecmath.h OUTPUT
 
 Design:
+- Loops are `while`: for a `range` Numba divides first, to know how often it will go round.
 - A function of the table becomes a scalar function and, by storage width, kernels around it: loops
   over memory cannot be written once for one, two or three arrays, for Numba compiles no *args.
 - The polynomials are read out of vecmath.h, the one place that has their coefficients.
 - Every name that is not Python's comes in as an argument of `build`: the text imports nothing, and
-  the types in memory and of the arithmetic are two of those names, `storage` and `real`.
+  the types in memory, of the arithmetic and of indices are among those names: `storage`, `real`
+  and `index`.
 """
 
 import ast
@@ -29,6 +31,8 @@ def expression(node: ast.expr) -> str:
             return f"real({float(value)!r})"
         case ast.Name(id=name):
             return name
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            return f"divide({expression(left)}, {expression(right)})"
         case ast.BinOp(left=left, op=op, right=right):
             return f"({expression(left)} {OPERATORS[type(op)]} {expression(right)})"
         case ast.UnaryOp(operand=operand):
@@ -102,9 +106,7 @@ def flat(function: Function, width: int, shared: bool) -> list[str]:
         return lambda name: f"real({name}{place})" if name in arrays else name
 
     loop = [load(name) for name in arrays if name != "g"]
-    loop += [
-        call(function, at(f"_{j}"), [f"{out}_{j}" for out in outs]) for j in range(width)
-    ]
+    loop += [call(function, at(f"_{j}"), [f"{out}_{j}" for out in outs]) for j in range(width)]
     if has_factor(function):
         loop.append(load("g"))
         loop += [f"{one} = real(g_{j}) * {one}" for out in outs for j, one in enumerate(lanes(out))]
@@ -112,12 +114,15 @@ def flat(function: Function, width: int, shared: bool) -> list[str]:
     name = f"{function.name}_{'shared' if shared else 'full'}_{width}"
     return [
         f"def {name}({listed(['n', *inputs, *outs])}):",
-        "    start, step = cuda.grid(1), cuda.gridsize(1)",
-        f"    for i in range(start, n // {width}, step):",
+        "    i, step = cuda.grid(1), cuda.gridsize(1)",
+        f"    while i < n // {width}:",
         *indented(loop, 2),
-        f"    for i in range(n - n % {width} + start, n, step):",
+        "        i += step",
+        f"    i = n - n % {width} + cuda.grid(1)",
+        "    while i < n:",
         *indented(element(function, at("[i]"), [f"{out}_0" for out in outs]), 2),
         *(f"        {out}[i] = storage({out}_0)" for out in outs),
+        "        i += step",
     ]
 
 
@@ -125,9 +130,9 @@ def split(value: str, axes: tuple[str, ...]) -> list[str]:
     """Divide a number by the lengths of axes of x, the last one running fastest."""
     lines = [f"rest = {value}"]
     for axis in reversed(axes[1:]):
-        length = f"x.shape[{AXES.index(axis)}]"
-        lines += [f"{axis} = rest % {length}", f"rest = rest // {length}"]
-    return [*lines, f"{axes[0]} = rest"]
+        size = f"x.shape[{AXES.index(axis)}]"
+        lines += [f"{axis} = index(rest % {size})", f"rest = rest // {size}"]
+    return [*lines, f"{axes[0]} = index(rest)"]
 
 
 def steps(axes: tuple[str, ...]) -> list[str]:
@@ -136,15 +141,25 @@ def steps(axes: tuple[str, ...]) -> list[str]:
 
 
 def advance(axes: tuple[str, ...]) -> list[str]:
-    """Add the steps to what `split` made of an index: divisions would take most of a loop's time."""
+    """Add the steps to what `split` made: divisions would take most of a loop's time.
+
+    Numba makes 64 bits of any sum of integers, so that each is brought back to its type.
+    """
     lines = []
     for axis in reversed(axes):
-        lines.append(f"{axis} += step_{axis}")
+        lines.append(f"{axis} = index({axis} + step_{axis})")
         if axis != axes[0]:
-            length = f"x.shape[{AXES.index(axis)}]"
             before = axes[axes.index(axis) - 1]
-            lines += [f"if {axis} >= {length}:", f"    {axis} -= {length}", f"    {before} += 1"]
+            lines += [
+                f"if {axis} >= {length(axis)}:",
+                f"    {axis} = index({axis} - {length(axis)})",
+                f"    {before} = index({before} + 1)",
+            ]
     return lines
+
+
+def length(axis: str) -> str:
+    return f"index(x.shape[{AXES.index(axis)}])"
 
 
 def indented(lines: list[str], steps: int) -> list[str]:
@@ -162,7 +177,7 @@ def walk(function: Function) -> list[str]:
     return [
         f"def {function.name}_walk({listed([*steps(AXES), *inputs, *outs])}):",
         *indented(split("cuda.grid(1)", AXES), 1),
-        "    while a < x.shape[0]:",
+        f"    while a < {length('a')}:",
         *indented(element(function, strided, [f"{out}_0" for out in outs]), 2),
         *(f"        put({out}, {at}, {out}_0)" for out in outs),
         *indented(advance(AXES), 2),
@@ -181,14 +196,10 @@ def reduce(function: Function) -> list[str]:
     lines = [
         f"def {function.name}_reduce({listed([*steps(AXES[2:]), *inputs, *outs])}):",
         "    thread, slot, piece = cuda.threadIdx.x, cuda.blockIdx.x, cuda.blockIdx.y",
-        *(
-            f"    {out}_{part} = cuda.shared.array(THREADS, real)"
-            for out in sums
-            for part in PAIR
-        ),
+        *(f"    {out}_{part} = cuda.shared.array(THREADS, real)" for out in sums for part in PAIR),
         *(f"    {out}_high[thread] = {out}_low[thread] = real(0.0)" for out in sums),
         *indented([*split("slot", AXES[:2]), *split("piece * THREADS + thread", AXES[2:])], 1),
-        "    while c < x.shape[2]:",
+        f"    while c < {length('c')}:",
         *indented(element(function, strided, [f"{out}_0" for out in outs]), 2),
         f"        put(out0, {at}, out0_0)",
         *(f"        {added(out, f'{out}_0')}" for out in sums),
@@ -236,7 +247,7 @@ def primitives(functions: list[Function]) -> list[str]:
         for node in ast.walk(expression)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    return ["fma", "add", *sorted(called - {"abs"})]
+    return ["fma", "divide", "add", *sorted(called - {"abs"})]
 
 
 HORNER = re.compile(
@@ -276,7 +287,7 @@ def module(functions: list[Function], vecmath: str) -> str:
         *polynomials(vecmath),
         "",
         "",
-        "def build(module, inline, storage, real, access, primitives, THREADS):",
+        "def build(module, inline, storage, real, index, access, primitives, THREADS):",
         "    # The simulator looks for the module among a kernel's globals.",
         "    global cuda",
         "    cuda = module",

@@ -165,17 +165,24 @@ def test_nan_and_infinity_go_through(activation):
     with np.errstate(all="raise"):
         grad_x, *grads = activation.backward(np.ones(4), x, **values)
     np.testing.assert_array_equal(np.isnan(grad_x), np.isnan(x))
-    np.testing.assert_array_equal(grad_x[2:], [0, 0])
+    limits = oracle.exact(activation.name, "x", x[2:], *values.values()).high
+    np.testing.assert_array_equal(grad_x[2:], limits.astype(float))
     assert np.isnan(grads).all()
 
 
 @every_activation
-@pytest.mark.parametrize("x", [-700.0, -30.0, -3.0, -0.5, -1e-3, 1e-3, 0.5, 3.0, 30.0, 700.0])
 @pytest.mark.parametrize("parameter", [-5.0, -0.25, 0.25, 1.0, 5.0, 50.0])
-def test_derivatives_are_differences_of_the_value(activation, x, parameter):
+def test_derivatives_are_differences_of_the_value(activation, parameter):
     """Neither the formulas of the derivatives nor their oracle is used: only the value's line."""
+    if activation.name != "s4":  # of the others some are meant for positive parameters alone
+        parameter = abs(parameter) + 0.01
+    for x in (-700.0, -30.0, -3.25, -0.5, -1e-3, 1e-3, 0.5, 3.25, 30.0, 700.0):
+        assert_slopes_are_differences(activation, x, parameter)
+
+
+def assert_slopes_are_differences(activation, x, parameter):
     names = oracle.inputs(activation.name)
-    values = [parameter] * (len(names) - 1)
+    values = [parameter * (1 + i) for i in range(len(names) - 1)]
     for place, wrt in enumerate(names):
         step = mp.mpf(10) ** -16
         ends = [[mp.mpf(value) for value in (x, *values)] for _ in range(2)]

@@ -575,7 +575,7 @@ def test_help(capfd):
         for parameter in command.params:
             assert parameter.opts[0] in output or parameter.metavar in output
     main(["apply", "--help"])
-    output = capfd.readouterr().out
+    output = " ".join(capfd.readouterr().out.split())
     for name, activation in ELEMENTWISE.items():
         assert name in output.partition("NAME is one of")[2]
         for parameter, default in activation.parameters.items():

@@ -18,7 +18,7 @@ MODULES = {
     for path in PACKAGE.rglob("*.py")
 }
 WITHIN_GPU = {name for name in MODULES if name.startswith("_gpu")}
-KERNELS = sorted((Path(__file__).resolve().parent.parent / "src").glob("*.px[iy]"))
+KERNELS = sorted((Path(__file__).resolve().parent.parent / "src").glob("*.p[xy][ix]"))
 
 # Each name of the left column is known to the modules of the right one alone.
 KNOWN_TO = {
@@ -32,7 +32,7 @@ KNOWN_TO = {
     "_demo": {"__main__"},
     "_figures": {"__main__", "_demo"},
     "_gpu": WITHIN_GPU | {"_devices"},
-    "_formulas_gpu": {"_gpu.kernels"},
+    "_formulas_gpu": {"_gpu.kernels", "_gpu.primitives"},
     "_calibration": {"_cutover"},
     "_cutover": {"_dispatch", "__init__"},
     "__main__": set(),

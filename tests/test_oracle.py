@@ -26,11 +26,15 @@ def test_every_ufunc_is_measured():
 
 
 @pytest.mark.parametrize("name", oracle.ACTIVATIONS)
-@pytest.mark.parametrize("x", [-40.5, -2.0, -0.25, 0.25, 0.75, 3.25, 40.5])
 @pytest.mark.parametrize("parameter", [-7.0, 0.0, 0.5, 5.0])
-def test_slope_is_the_difference_quotient_of_the_value(name, x, parameter):
+def test_slope_is_the_difference_quotient_of_the_value(name, parameter):
     if parameter <= 0 and name != "s4":
         parameter = 1.75 - parameter
+    for x in (-40.5, -2.0, -0.25, 0.25, 0.75, 3.25, 40.5):
+        assert_slopes_are_quotients(name, x, parameter)
+
+
+def assert_slopes_are_quotients(name, x, parameter):
     count = len(oracle.inputs(name))
     point = [mp.mpf(x), *[mp.mpf(parameter * (1 + i)) for i in range(count - 1)]]
     for wrt, direction in zip(oracle.inputs(name), np.eye(count, dtype=int), strict=True):

@@ -72,7 +72,9 @@ CONTENDERS = {
         Contender("numba", "from_numba:prepare", "numba", "parallel, fastmath; output given"),
         Contender("torch", "from_torch:eager", "torch", "its functions or as numpy; autograd"),
         Contender("torch.compile", "from_torch:compiled", "torch", "as torch; takes no output"),
-        Contender("jax.jit", "from_jax:prepare", "jax", "its functions; takes no output; vmap(grad)"),
+        Contender(
+            "jax.jit", "from_jax:prepare", "jax", "its functions; takes no output; vmap(grad)"
+        ),
     )
 }
 

@@ -92,7 +92,7 @@ def optimised(quantity: str, dtype: torch.dtype) -> Callable[..., Any]:
     torch._inductor.config.fx_graph_cache = False
     definition = OWN.get(quantity) or getattr(TORCH, quantity)
     function = settled(definition, quantity)
-    # Its compilations are counted and looked up by code object, which all formulas here would share.
+    # Its compilations are counted and looked up by code object; all formulas would share this one.
     function.__code__ = function.__code__.replace(co_name=quantity)
     formula: Callable[..., Any] = torch.compile(function, dynamic=True)
     large = torch.zeros(TYPICAL_SIZE, dtype=dtype)

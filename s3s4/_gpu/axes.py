@@ -12,9 +12,7 @@ def broadcast_strides(array: Any, shape: Sequence[int]) -> list[int]:
     ]
 
 
-def joined(
-    shape: Sequence[int], strides: Sequence[list[int]]
-) -> tuple[list[int], list[list[int]]]:
+def joined(shape: Sequence[int], strides: Sequence[list[int]]) -> tuple[list[int], list[list[int]]]:
     """The same memory with as few axes as it takes: neighbours that run on are one."""
     lengths: list[int] = []
     kept: list[list[int]] = [[] for _ in strides]
@@ -35,5 +33,3 @@ def joined(
 
 def padded(values: Sequence[int], count: int, filling: int) -> list[int]:
     return [filling] * (count - len(values)) + list(values)
-
-

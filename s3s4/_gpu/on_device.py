@@ -15,7 +15,7 @@ import numpy as np
 from s3s4._device_arrays import lies_on_device
 from s3s4._gpu import foreign
 from s3s4._gpu.axes import broadcast_strides, joined, padded
-from s3s4._gpu.kernels import BLOCKS_A_PROCESSOR, FLOATS, THREADS, kernel, width
+from s3s4._gpu.kernels import BLOCKS_A_PROCESSOR, FLOATS, NARROW, THREADS, kernel, width
 from s3s4._gpu.primitives import CONSTANTS
 from s3s4._gpu.toolchain import ALIGNMENT, SIMULATED, cuda, quietly
 
@@ -37,9 +37,7 @@ def strided(
     if SIMULATED:
         base = array._ary if dtype is None else array._ary.view(dtype)
         return type(array)(np.lib.stride_tricks.as_strided(base, shape, strides))
-    return type(array)(
-        tuple(shape), tuple(strides), dtype or array.dtype, gpu_data=array.gpu_data
-    )
+    return type(array)(tuple(shape), tuple(strides), dtype or array.dtype, gpu_data=array.gpu_data)
 
 
 def _is_flat(array: Any, shape: tuple[int, ...]) -> bool:
@@ -90,22 +88,28 @@ def launch(
         raise ValueError(f"on the GPU an array may have {AXES} axes that do not run on")
     lengths = padded(lengths, AXES, 1)
     views = [
-        strided(a, lengths, padded(s, AXES, 0))
-        for a, s in zip(everything, strides, strict=True)
+        strided(a, lengths, padded(s, AXES, 0)) for a, s in zip(everything, strides, strict=True)
     ]
     blocks = min(-(-n // THREADS), _processors() * BLOCKS_A_PROCESSOR)
-    kernel(f"{function}_walk", dtype)[blocks, THREADS, stream](
-        *_steps(blocks * THREADS, lengths), *views
+    index = _index(lengths, strides)
+    kernel(f"{function}_walk", dtype, index=index)[blocks, THREADS, stream](
+        *_steps(blocks * THREADS, lengths, index), *views
     )
 
 
-def _steps(count: int, lengths: Sequence[int]) -> list[np.int64]:
+def _index(lengths: Sequence[int], strides: Sequence[Sequence[int]]) -> type[np.signedinteger]:
+    """The type that holds every index, and every product with a stride when widened."""
+    most = max([*lengths, *(abs(s) for one in strides for s in one)])
+    return np.int32 if most < NARROW else np.int64
+
+
+def _steps(count: int, lengths: Sequence[int], index: type[np.signedinteger]) -> list[Any]:
     """How far a number of elements goes along each axis, the last one running fastest."""
-    steps = []
+    steps: list[Any] = []
     for length in reversed(lengths[1:]):
         count, rest = divmod(count, length)
-        steps.append(np.int64(rest))
-    return [np.int64(count), *reversed(steps)]
+        steps.append(index(rest))
+    return [index(count), *reversed(steps)]
 
 
 def evaluate(
@@ -277,14 +281,16 @@ def _reduce(
     if kept_size == 0:
         return
     pieces = max(1, min(-(-summed // THREADS), _processors() * BLOCKS_A_PROCESSOR // kept_size))
-    partial = [
-        cuda.device_array((kept_size, pieces, 2), FLOATS[dtype.type], stream=stream)
-        for _ in results[1:]
-    ]
-    operands = [strided(a, lengths, s) for a, s in zip((*arrays, results[0]), views, strict=True)]
-    kernel(f"{function}_reduce", dtype.type)[(kept_size, pieces), THREADS, stream](
-        *_steps(pieces * THREADS, lengths[2:]), *operands, *partial
-    )
+    sums = np.zeros((kept_size, pieces, 2), FLOATS[dtype.type])
+    partial = [cuda.to_device(sums, stream=stream) for _ in results[1:]]
+    if summed:
+        operands = [
+            strided(a, lengths, s) for a, s in zip((*arrays, results[0]), views, strict=True)
+        ]
+        kind = _index(lengths, views)
+        kernel(f"{function}_reduce", dtype.type, index=kind)[(kept_size, pieces), THREADS, stream](
+            *_steps(pieces * THREADS, lengths[2:], kind), *operands, *partial
+        )
     flat = strided(results[1 + index], (kept_size,), (dtype.itemsize,))
     blocks = min(-(-kept_size // THREADS), _processors() * BLOCKS_A_PROCESSOR)
     kernel("total", dtype.type)[blocks, THREADS, stream](kept_size, partial[index], flat)

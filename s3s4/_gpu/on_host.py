@@ -29,10 +29,8 @@ class _Slot:
             self.host = [cuda.pinned_array(chunk, np.uint8) for _ in range(count)]
         except Exception:  # pinned memory is scarce, and pageable memory works
             self.host = [np.empty(chunk, np.uint8) for _ in range(count)]
-        self.device = [
-            cuda.device_array(chunk, np.uint8, stream=self.stream) for _ in range(count)
-        ]
-        self.waiting: tuple[slice, Sequence[np.ndarray], Sequence[np.ndarray]] | None = None
+        self.device = [cuda.device_array(chunk, np.uint8, stream=self.stream) for _ in range(count)]
+        self.waiting: tuple[slice, Sequence[Any], Sequence[np.ndarray]] | None = None
 
     def buffers(self, length: int, dtype: np.dtype) -> Iterator[tuple[np.ndarray, Any]]:
         """Each buffer of the host and of the device as an array of a length and dtype."""
@@ -131,26 +129,21 @@ def evaluate(
     dtype = x.dtype.newbyteorder("=")
     given = [np.asarray(p, dtype) for p in parameters]
     shape = np.broadcast_shapes(x.shape, *(p.shape for p in given))
-    arrays = [np.ascontiguousarray(np.broadcast_to(x, shape)).reshape(-1)]
-    operands: list[Any] = []
+    arrays, numbers = [x], []
     # One kernel takes either numbers or arrays: a single array makes arrays of all of them.
-    for p in given:
-        if all(q.ndim == 0 for q in given):
-            operands.append(p[()])
-        else:
-            arrays.append(np.ascontiguousarray(np.broadcast_to(p, shape)).reshape(-1))
+    if any(p.ndim for p in given):
+        arrays += given
+    else:
+        numbers = [p[()] for p in given]
     results = tuple(np.empty(shape, dtype) if out is None else out for out in outs)
-    direct = [r.flags.c_contiguous and r.dtype == dtype for r in results]
-    targets = [
-        (r if ok else np.empty(shape, dtype)).reshape(-1)
-        for r, ok in zip(results, direct, strict=True)
-    ]
     with _alone():
-        _pipeline(function, dtype, arrays, operands, targets)
-    for result, target, ok in zip(results, targets, direct, strict=True):
-        if not ok:
-            result[...] = target.reshape(shape)
+        _pipeline(function, dtype, [np.broadcast_to(a, shape) for a in arrays], numbers, results)
     return results
+
+
+def _flat(array: np.ndarray) -> Any:
+    """An array as one axis, a slice of which is copied when it is its turn and not before."""
+    return array.reshape(-1) if array.flags.c_contiguous else array.flat
 
 
 def _pipeline(
@@ -161,6 +154,7 @@ def _pipeline(
     targets: Sequence[np.ndarray],
 ) -> None:
     n = targets[0].size
+    sources, sinks = list(map(_flat, arrays)), list(map(_flat, targets))
     ring = _rings.setdefault(0 if SIMULATED else cuda.get_current_device().id, _Ring())
     count = len(arrays) + len(targets)
     chunk = ring.take(count, n * dtype.itemsize) // dtype.itemsize
@@ -170,8 +164,8 @@ def _pipeline(
             slot.finish()
             part = slice(start, min(start + chunk, n))
             buffers = list(slot.buffers(part.stop - part.start, dtype))[:count]
-            for array, (host, there) in zip(arrays, buffers, strict=False):
-                host[:] = array[part]
+            for source, (host, there) in zip(sources, buffers, strict=False):
+                host[:] = source[part]
                 there.copy_to_device(host, stream=slot.stream)
             results = buffers[len(arrays) :]
             inputs = [there for _, there in buffers[: len(arrays)]]
@@ -179,7 +173,7 @@ def _pipeline(
             launch(function, [*inputs, *numbers], outputs, 1, slot.stream)
             for host, there in results:
                 there.copy_to_host(host, stream=slot.stream)
-            slot.waiting = part, targets, [host for host, _ in results]
+            slot.waiting = part, sinks, [host for host, _ in results]
         for slot in ring.slots:
             slot.finish()
     finally:

@@ -10,6 +10,7 @@
 import base64
 import hashlib
 import sys
+import zlib
 from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
@@ -54,17 +55,20 @@ class Kept:
 
     def load_overload(self, signature: Any, context: Any) -> Any:
         """The compiled kernel of a signature, or None."""
-        context.refresh()
         try:
             data = _cache.load(self._key(signature, context.codegen()))
-            return None if data is None else toolchain.unpickled(base64.b64decode(data))
+            return (
+                None
+                if data is None
+                else toolchain.unpickled(zlib.decompress(base64.b64decode(data)))
+            )
         except Exception:  # whatever is wrong with what lies there, a kernel can be compiled
             return None
 
     def save_overload(self, signature: Any, kernel: Any) -> None:
         """Keep the compiled kernel of a signature, if that can be done."""
         with suppress(Exception):
-            data = base64.b64encode(toolchain.pickled(kernel)).decode()
+            data = base64.b64encode(zlib.compress(toolchain.pickled(kernel))).decode()
             _cache.store(self._key(signature, kernel.codegen), data)
 
     def enable(self) -> None:

@@ -12,7 +12,7 @@ The only importer of numba.
 import ctypes
 import math
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,8 +43,8 @@ def inline(function: Callable[..., Any]) -> Any:
 
 
 if SIMULATED:
-    _WIDER = {np.float32: np.float64, np.float64: np.longdouble}
-    _BITS = {np.float32: np.int32, np.float64: np.int64}
+    _WIDER: dict[Any, Any] = {np.float32: np.float64, np.float64: np.longdouble}
+    _BITS: dict[Any, Any] = {np.float32: np.int32, np.float64: np.int64}
 
     def _over(view: Any, strides: Any) -> Any:
         span = sum((n - 1) * s for n, s in zip(view.shape, strides, strict=True))
@@ -71,6 +71,10 @@ if SIMULATED:
 
         return power_of_two
 
+    def reciprocal(x: Any) -> Any:
+        """1 / x of a float."""
+        return type(x)(1) / x
+
     def memory_access(storage: Any) -> dict[str, Any]:
         """Reading and writing of a type: 16 bytes at once, and an element of four axes."""
         width = ALIGNMENT // np.dtype(storage).itemsize
@@ -91,8 +95,39 @@ if SIMULATED:
         return {"load": load, "store": store, "get": get, "put": put}
 
 else:
-    # Halves would be read four at a time: 16 bytes are always four words.
     _WORDS = ir.VectorType(ir.IntType(32), 4)
+    _SHORT = ir.IntType(16)
+
+    def _lanes(count: int) -> list[Any]:
+        return [ir.Constant(ir.IntType(32), lane) for lane in range(count)]
+
+    # A vector of eight halves would be moved as two of four: they are taken from words by hand.
+    def _parts(builder: Any, words: Any, item: Any, count: int) -> list[Any]:
+        """The numbers in four words."""
+        if count != 8:
+            vector = builder.bitcast(words, ir.VectorType(item, count))
+            return [builder.extract_element(vector, lane) for lane in _lanes(count)]
+        halves = []
+        for lane in _lanes(4):
+            word = builder.extract_element(words, lane)
+            high = builder.lshr(word, ir.Constant(word.type, 16))
+            halves += [builder.bitcast(builder.trunc(w, _SHORT), item) for w in (word, high)]
+        return halves
+
+    def _words(builder: Any, parts: Sequence[Any], item: Any) -> Any:
+        """Four words of numbers."""
+        count = len(parts)
+        if count != 8:
+            vector = ir.Constant(ir.VectorType(item, count), ir.Undefined)
+            for part, lane in zip(parts, _lanes(count), strict=True):
+                vector = builder.insert_element(vector, part, lane)
+            return builder.bitcast(vector, _WORDS)
+        words = ir.Constant(_WORDS, ir.Undefined)
+        bits = [builder.zext(builder.bitcast(part, _SHORT), _WORDS.element) for part in parts]
+        for lane, low, high in zip(_lanes(4), bits[::2], bits[1::2], strict=True):
+            word = builder.or_(low, builder.shl(high, ir.Constant(_WORDS.element, 16)))
+            words = builder.insert_element(words, word, lane)
+        return words
 
     # Numba ships no types for its decorator.
     @intrinsic  # type: ignore[untyped-decorator]
@@ -124,12 +159,11 @@ else:
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             array = signature.args[0]
+            item = context.get_data_type(array.dtype)
             data = context.make_array(array)(context, builder, arguments[0]).data
             place = builder.bitcast(builder.gep(data, [arguments[1]]), _WORDS.as_pointer())
-            vector = ir.VectorType(context.get_data_type(array.dtype), width)
-            value = builder.bitcast(builder.load(place, align=ALIGNMENT), vector)
-            lanes = [ir.Constant(ir.IntType(32), lane) for lane in range(width)]
-            return cgutils.pack_array(builder, [builder.extract_element(value, n) for n in lanes])
+            words = builder.load(place, align=ALIGNMENT)
+            return cgutils.pack_array(builder, _parts(builder, words, item, width))
 
         return types.UniTuple(array.dtype, width)(array, start), generate
 
@@ -141,13 +175,12 @@ else:
             array, _, values = signature.args
             data = context.make_array(array)(context, builder, arguments[0]).data
             item = context.get_data_type(array.dtype)
-            vector = ir.Constant(ir.VectorType(item, values.count), ir.Undefined)
+            parts = []
             for lane in range(values.count):
                 value = builder.extract_value(arguments[2], lane)
-                value = context.cast(builder, value, values.dtype, array.dtype)
-                vector = builder.insert_element(vector, value, ir.Constant(ir.IntType(32), lane))
+                parts.append(context.cast(builder, value, values.dtype, array.dtype))
             place = builder.bitcast(builder.gep(data, [arguments[1]]), _WORDS.as_pointer())
-            builder.store(builder.bitcast(vector, _WORDS), place, align=ALIGNMENT)
+            builder.store(_words(builder, parts, item), place, align=ALIGNMENT)
             return context.get_dummy_value()
 
         return types.void(array, start, values), generate
@@ -163,17 +196,18 @@ else:
         return cuda.from_cuda_array_interface(interface, owner=view)
 
     def _place(context: Any, builder: Any, array: Any, arguments: Any) -> Any:
+        """The address of an element, without the detour by integers that hides global memory."""
         view = context.make_array(array)(context, builder, arguments[0])
-        return cgutils.get_item_pointer2(
-            context,
-            builder,
-            view.data,
-            cgutils.unpack_tuple(builder, view.shape),
-            cgutils.unpack_tuple(builder, view.strides),
-            array.layout,
-            arguments[1:5],
-            wraparound=False,
-        )
+        offset = ir.Constant(ir.IntType(64), 0)
+        strides = cgutils.unpack_tuple(builder, view.strides)
+        for index, stride in zip(arguments[1:5], strides, strict=True):
+            if index.type.width == 32:
+                # Two numbers of 32 bits: their product of 64 is one instruction.
+                stride = builder.sext(builder.trunc(stride, index.type), offset.type)
+                index = builder.sext(index, offset.type)
+            offset = builder.add(offset, builder.mul(index, stride))
+        start = builder.bitcast(view.data, ir.IntType(8).as_pointer())
+        return builder.bitcast(builder.gep(start, [offset]), view.data.type)
 
     @intrinsic  # type: ignore[untyped-decorator]
     def _get(context: Any, array: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
@@ -207,6 +241,16 @@ else:
     def power_of_two_by(real: Any) -> Any:
         """The function that makes 2^n of a number with n + bias in its low bits."""
         return _power_of_two
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def reciprocal(context: Any, x: Any) -> Any:
+        """1 / x of a float to within a unit in the last place, and 0 from 2^126 on."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kind = ir.FunctionType(ir.FloatType(), [ir.FloatType()])
+            return builder.call(ir.InlineAsm(kind, "rcp.approx.ftz.f32 $0, $1;", "=f,f"), arguments)
+
+        return x(x), generate
 
     def memory_access(storage: Any) -> dict[str, Any]:
         """Reading and writing of a type: 16 bytes at once, and an element of four axes."""
