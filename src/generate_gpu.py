@@ -70,7 +70,7 @@ def scalar(function: Function) -> list[str]:
     results = [o.right if has_factor(function) else o for o in body.outputs]
     return [
         "@inline",
-        f"def {function.name}({listed(variables(function))}):",
+        f"def {function.name}_element({listed(variables(function))}):",
         *(
             f"    {name} = {expression(body.assignments[name])}"
             for name in body.needed(results, set())
@@ -80,7 +80,8 @@ def scalar(function: Function) -> list[str]:
 
 
 def call(function: Function, read: Callable[[str], str], targets: list[str]) -> str:
-    return f"{listed(targets)} = {function.name}({listed([read(v) for v in variables(function)])})"
+    values = listed([read(v) for v in variables(function)])
+    return f"{listed(targets)} = {function.name}_element({values})"
 
 
 def element(function: Function, read: Callable[[str], str], targets: list[str]) -> list[str]:
