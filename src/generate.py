@@ -9,7 +9,8 @@ Design:
 - A scalar function is that list, one C statement each. A block function runs over 256 elements at
   a time and gives every exponential a loop of its own, into an array on the stack: one long loop
   body would overflow the window in which a core looks for independent work. What is cheap is
-  computed again in each loop that needs it.
+  computed again in each loop that needs it. Where it is short, and its constants fit the
+  registers, one loop is better: the exponentials of one element hide the division of another.
 - a b + c is one fused operation where the processor has it, chosen here and not by the compiler:
   every form of a function (scalar, block, uniform) gives the same bits under every compiler.
 - Constants are cast to the type of the loop, or a float loop would be computed in double.
@@ -18,12 +19,14 @@ Design:
 
 import ast
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-EXPENSIVE = {"exp_neg", "scaled_exp_neg_product"}
-UNIFORM = {"scaled_exp_neg_product"}  # have a form for a parameter that a whole loop shares
+EXPENSIVE = {"exp_neg", "exp_neg_product", "scaled_exp_neg_product"}
+# These have a form for a parameter that a whole loop shares.
+UNIFORM = {"exp_neg_product", "scaled_exp_neg_product"}
 CHEAP = {"abs", "finite", "unscaled"}
+SHORT = 28  # operations beside exponentials: one loop is better than several
 C_TYPES = {"f32": ("float", "f"), "f64": ("double", ""), "ld": ("long double", "L")}
 BLOCK_TYPES = ("f32", "f64")
 OPERATORS: dict[type, str] = {
@@ -257,6 +260,22 @@ def table(formulas: Formulas) -> list[Function]:
     return functions
 
 
+def without_idle_scales(function: Function) -> Function:
+    """Take e^-(k u) at once where 2^64 e^-(k u) is wanted for its unscaled value alone."""
+    body = function.body
+    steps = {name: body.assignments[name] for name in body.needed(body.outputs, set())}
+    for name, value in list(steps.items()):
+        users = [user for user, expression in steps.items() if name in names(expression)]
+        if (
+            ast.unparse(value).startswith("scaled_exp_neg_product(")
+            and all(ast.unparse(steps[user]) == f"unscaled({name})" for user in users)
+            and not any(name in names(output) for output in body.outputs)
+        ):
+            del steps[name]
+            steps |= dict.fromkeys(users, rename(value, {"scaled_exp_neg_product": "exp_neg_product"}))
+    return replace(function, body=replace(body, assignments=steps))
+
+
 def c_expression(node: ast.expr, kind: str, uniform: frozenset[str] = frozenset()) -> str:
     """A C expression; `uniform` names the arguments that a whole loop shares."""
 
@@ -318,30 +337,6 @@ def block_function(function: Function, kind: str, uniform: bool) -> str:
     body = function.body
     elements = [name for name in body.inputs if not uniform or name in ("g", "x")]
     shared = frozenset(body.inputs) - frozenset(elements)
-    expensive = [n for n in body.assignments if is_expensive(body.assignments[n])]
-
-    def assign(name: str) -> str:
-        value = body.assignments[name]
-        return f"{ctype} {name} = {c_expression(value, kind, shared)};"
-
-    def loop(targets: dict[str, ast.expr]) -> list[str]:
-        used = set().union(*(names(value) for value in targets.values()))
-        steps = body.needed(list(targets.values()), set(expensive))
-        used = used.union(*(names(body.assignments[name]) for name in steps))
-        return [
-            "        S3S4_INDEPENDENT",
-            "        for (ptrdiff_t i = 0; i < m; i++) {",
-            *(f"            const {ctype} {n} = in_{n}[i];" for n in elements if n in used),
-            *(f"            const {ctype} {n} = block_{n}[i];" for n in expensive if n in used),
-            *(f"            const {assign(name)}" for name in steps),
-            *(
-                f"            const {ctype} new_{i} = {c_expression(v, kind, shared)};"
-                for i, v in enumerate(targets.values())
-            ),
-            *(f"            {target}[i] = new_{i};" for i, target in enumerate(targets)),
-            "        }",
-        ]
-
     form = "uniform" if uniform else "block"
     lines = [
         "S3S4_UNUSED",
@@ -354,7 +349,6 @@ def block_function(function: Function, kind: str, uniform: bool) -> str:
         ),
         "    for (ptrdiff_t start = 0; start < n; start += S3S4_BLOCK) {",
         "        const ptrdiff_t m = S3S4_BLOCK_LENGTH(n - start);",
-        *(f"        {ctype} block_{name}[S3S4_BLOCK];" for name in expensive),
         *(
             f"        const {ctype} *in_{name} = in[{i}] + start;"
             for i, name in enumerate(body.inputs)
@@ -362,10 +356,57 @@ def block_function(function: Function, kind: str, uniform: bool) -> str:
         ),
         *(f"        {ctype} *out_{i} = out[{i}] + start;" for i in range(len(body.outputs))),
     ]
-    for name in expensive:
-        lines += loop({f"block_{name}": body.assignments[name]})
-    lines += loop({f"out_{i}": output for i, output in enumerate(body.outputs)})
+    outputs = {f"out_{i}": output for i, output in enumerate(body.outputs)}
+    expensive = [n for n in body.assignments if is_expensive(body.assignments[n])]
+    split = [f"        {ctype} block_{name}[S3S4_BLOCK];" for name in expensive]
+    for done, name in enumerate(expensive):
+        step = {f"block_{name}": body.assignments[name]}
+        split += element_loop(body, kind, elements, expensive[:done], step)
+    split += element_loop(body, kind, elements, expensive, outputs)
+    if operations(body) <= SHORT and set(elements) <= {"g", "x"}:
+        whole = element_loop(body, kind, elements, [], outputs)
+        lines += ["#if S3S4_FMA", *whole, "#else", *split, "#endif"]
+    else:
+        lines += split
     return "\n".join([*lines, "    }", "}"])
+
+
+def operations(body: Body) -> int:
+    """How many each element takes, beside its exponentials, in a loop that shares parameters."""
+    steps = [body.assignments[name] for name in body.needed(body.outputs, set())]
+    parameters = set(body.inputs) - {"g", "x"}
+
+    def count(node: ast.AST) -> int:
+        if isinstance(node, ast.IfExp) and names(node.test) <= parameters:
+            return max(count(node.body), count(node.orelse))
+        is_operation = isinstance(node, ast.BinOp | ast.IfExp | ast.Call)
+        return is_operation + sum(map(count, ast.iter_child_nodes(node)))
+
+    return sum(map(count, [*steps, *body.outputs]))
+
+
+def element_loop(
+    body: Body, kind: str, elements: list[str], known: list[str], targets: dict[str, ast.expr]
+) -> list[str]:
+    """One loop over a block, from inputs and known intermediate blocks to targets."""
+    ctype = C_TYPES[kind][0]
+    shared = frozenset(body.inputs) - frozenset(elements)
+    steps = body.needed(list(targets.values()), set(known))
+    used = set().union(*map(names, [*targets.values(), *(body.assignments[n] for n in steps)]))
+
+    def c(value: ast.expr) -> str:
+        return c_expression(value, kind, shared)
+
+    return [
+        "        S3S4_INDEPENDENT",
+        "        for (ptrdiff_t i = 0; i < m; i++) {",
+        *(f"            const {ctype} {n} = in_{n}[i];" for n in elements if n in used),
+        *(f"            const {ctype} {n} = block_{n}[i];" for n in known if n in used),
+        *(f"            const {ctype} {n} = {c(body.assignments[n])};" for n in steps),
+        *(f"            const {ctype} new_{i} = {c(v)};" for i, v in enumerate(targets.values())),
+        *(f"            {target}[i] = new_{i};" for i, target in enumerate(targets)),
+        "        }",
+    ]
 
 
 HEADER = """\
@@ -409,7 +450,7 @@ HEADER = """\
 
 def header(functions: list[Function]) -> str:
     parts = [HEADER]
-    for function in functions:
+    for function in map(without_idle_scales, functions):
         parts += [scalar_function(function, kind) for kind in C_TYPES if function.public]
         for kind in BLOCK_TYPES:
             forms = uniform_forms(function)
