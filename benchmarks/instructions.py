@@ -34,7 +34,7 @@ TABLE = Path(__file__).parents[1] / "tests" / "instructions.json"
 EXECUTED = ("baseline", "avx2")
 """The variants that callgrind's emulated processor runs."""
 
-SYMBOL = re.compile(r"s3s4_(\w+_(?:block|uniform)_f(?:32|64))(?:\.\w+)*")
+SYMBOL = re.compile(r"s3s4_(\w+_(?:block|ordinary|uniform)_f(?:32|64))(?:\.\w+)*")
 
 ELEMENTS = 1 << 14
 

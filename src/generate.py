@@ -22,9 +22,9 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-EXPENSIVE = {"exp_neg", "exp_neg_product", "scaled_exp_neg_product"}
-# These have a form for a parameter that a whole loop shares.
+# These have a form for a parameter that a whole loop shares, and one for ordinary parameters.
 UNIFORM = {"exp_neg_product", "scaled_exp_neg_product"}
+EXPENSIVE = {"exp_neg"} | UNIFORM | {f"{name}_ordinary" for name in UNIFORM}
 CHEAP = {"abs", "finite", "unscaled"}
 SHORT = 28  # operations beside exponentials: one loop is better than several
 C_TYPES = {"f32": ("float", "f"), "f64": ("double", ""), "ld": ("long double", "L")}
@@ -276,6 +276,38 @@ def without_idle_scales(function: Function) -> Function:
     return replace(function, body=replace(body, assignments=steps))
 
 
+class Ordinary(ast.NodeTransformer):
+    """What an expression is where every parameter is known to be an ordinary number."""
+
+    def __init__(self, parameters: set[str]) -> None:
+        self.parameters = parameters
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        is_certain = ast.unparse(node.test) in {f"{name} >= 0" for name in self.parameters}
+        return self.visit(node.body) if is_certain else self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        name, values = ast.unparse(node.func), [self.visit(value) for value in node.args]
+        if names(values[0]) <= self.parameters:
+            if name == "abs":
+                return values[0]
+            if name in UNIFORM:
+                name += "_ordinary"
+        return ast.Call(ast.Name(name), values, [])
+
+
+def with_ordinary_parameters(function: Function) -> Function:
+    body = function.body
+    assume = Ordinary(set(body.inputs) - {"g", "x"})
+
+    def assumed(node: ast.expr) -> ast.expr:
+        return assume.visit(rename(node, {}))
+
+    steps = {name: assumed(value) for name, value in body.assignments.items()}
+    outputs = [assumed(output) for output in body.outputs]
+    return replace(function, body=replace(body, assignments=steps, outputs=outputs))
+
+
 def c_expression(node: ast.expr, kind: str, uniform: frozenset[str] = frozenset()) -> str:
     """A C expression; `uniform` names the arguments that a whole loop shares."""
 
@@ -331,13 +363,14 @@ def scalar_function(function: Function, kind: str) -> str:
     return "\n".join([f"{head} {{", *lines, "}"])
 
 
-def block_function(function: Function, kind: str, uniform: bool) -> str:
-    """Any multiple of 16 elements; `uniform`: each parameter is one value for all of them."""
+def block_function(function: Function, kind: str, form: str) -> str:
+    """Any multiple of 16 elements."""
     ctype = C_TYPES[kind][0]
+    if form == "ordinary":
+        function = with_ordinary_parameters(function)
     body = function.body
-    elements = [name for name in body.inputs if not uniform or name in ("g", "x")]
+    elements = [name for name in body.inputs if form != "uniform" or name in ("g", "x")]
     shared = frozenset(body.inputs) - frozenset(elements)
-    form = "uniform" if uniform else "block"
     lines = [
         "S3S4_UNUSED",
         f"static void s3s4_{function.name}_{form}_{kind}(",
@@ -363,7 +396,7 @@ def block_function(function: Function, kind: str, uniform: bool) -> str:
         step = {f"block_{name}": body.assignments[name]}
         split += element_loop(body, kind, elements, expensive[:done], step)
     split += element_loop(body, kind, elements, expensive, outputs)
-    if operations(body) <= SHORT and set(elements) <= {"g", "x"}:
+    if operations(body) <= SHORT and (form != "block" or set(elements) <= {"g", "x"}):
         whole = element_loop(body, kind, elements, [], outputs)
         lines += ["#if S3S4_FMA", *whole, "#else", *split, "#endif"]
     else:
@@ -415,7 +448,9 @@ HEADER = """\
  * s3s4_<name>_<f32|f64|ld>(x, parameters...) computes one element.
  * s3s4_<name>_block_<f32|f64>(n, in, out) computes n elements, n a multiple of 16, from arrays
  * in[0] = x, in[1] = first parameter, ... to arrays out[0], ...; out may be one of in.
- * s3s4_<name>_uniform_<f32|f64> takes parameters of one element each, at most S3S4_UNIFORM_MAX.
+ * s3s4_<name>_ordinary_<f32|f64>, where there is one, takes parameters from 0 to S3S4_ORDINARY_MAX
+ * and is faster. s3s4_<name>_uniform_<f32|f64> takes parameters of one element each, from
+ * -S3S4_ORDINARY_MAX to S3S4_ORDINARY_MAX, or NaN. All give the same bits.
  *
  * C99 and C++17, no library but libm. Compilers vectorise the block functions with -O3
  * -fno-math-errno -fno-trapping-math and flags for the processor. After Python.h, s3s4_import()
@@ -429,7 +464,9 @@ HEADER = """\
 #include "vecmath.h"
 
 #define S3S4_BLOCK 256
-#define S3S4_BLOCK_LENGTH(left) (((left) < S3S4_BLOCK ? (left) : S3S4_BLOCK) & ~(ptrdiff_t)15)
+/* The smaller of a block and a multiple of 16, in a form that shows it is one and not 0. */
+#define S3S4_BLOCK_LENGTH(left) \\
+    (((((left) < S3S4_BLOCK ? (left) : S3S4_BLOCK) - 1) & ~(ptrdiff_t)15) + 16)
 
 /* Not inline, which changes what gcc makes of the loops. */
 #if defined(__GNUC__)
@@ -453,15 +490,20 @@ def header(functions: list[Function]) -> str:
     for function in map(without_idle_scales, functions):
         parts += [scalar_function(function, kind) for kind in C_TYPES if function.public]
         for kind in BLOCK_TYPES:
-            forms = uniform_forms(function)
-            parts += [block_function(function, kind, uniform) for uniform in forms]
+            parts += [block_function(function, kind, form) for form in forms(function)]
     parts += ['#ifdef Py_PYTHON_H\n#include "s3s4_api.h"\n#endif', "#endif\n"]
     return "\n\n".join(parts)
 
 
-def uniform_forms(function: Function) -> list[bool]:
-    """A function without parameters has one form for both."""
-    return [False, True] if set(function.body.inputs) - {"g", "x"} else [False]
+def forms(function: Function) -> list[str]:
+    """The block functions that differ: what has no parameters needs but one."""
+    if not set(function.body.inputs) - {"g", "x"}:
+        return ["block"]
+    ordinary = with_ordinary_parameters(function).body
+    is_other = list(map(ast.unparse, ordinary.assignments.values())) != list(
+        map(ast.unparse, function.body.assignments.values())
+    )
+    return ["block", *(["ordinary"] if is_other else []), "uniform"]
 
 
 def c_table(functions: list[Function]) -> str:
@@ -472,7 +514,12 @@ def c_table(functions: list[Function]) -> str:
             lines.append(long_double_loop(function))
     lines.append("static const s3s4_function s3s4_functions[] = {")
     for function in functions:
-        form = "uniform" if True in uniform_forms(function) else "block"
+        own = forms(function)
+        symbols = [
+            f"s3s4_{function.name}_{form if form in own else 'block'}_{kind}"
+            for form in ("block", "ordinary", "uniform")
+            for kind in BLOCK_TYPES
+        ]
         fields = [
             c_string(function.name),
             c_string(function.doc),
@@ -480,8 +527,7 @@ def c_table(functions: list[Function]) -> str:
             str(len(function.body.outputs)),
             str(int(function.public)),
             str(function.exponentials),
-            *(f"s3s4_{function.name}_block_{kind}" for kind in BLOCK_TYPES),
-            *(f"s3s4_{function.name}_{form}_{kind}" for kind in BLOCK_TYPES),
+            *symbols,
             f"s3s4_{function.name}_long" if function.public else "NULL",
         ]
         lines.append("    {" + ",\n     ".join(fields) + "},")

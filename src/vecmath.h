@@ -11,8 +11,9 @@
  *   what a huge u makes of f. One test does for both, so that u needs no cap.
  * - With FMA, k is folded into log2(e), in two parts: k u is never rounded. Without FMA that form
  *   would lose 25 ULP at u = 30: there the natural base and a two-part ln 2 are used instead.
- * - `_uniform` is for a k that is the same for a whole loop: what depends on k alone leaves the
- *   loop. It gives the same bits as the general form and takes k <= S3S4_UNIFORM_MAX (or NaN).
+ * - `_ordinary` takes 0 <= k <= S3S4_ORDINARY_MAX, with a third of the general form's operations
+ *   on k. `_uniform` takes that or NaN and is for a k that is the same for a whole loop: what
+ *   depends on k alone leaves the loop. All give the same bits.
  * - The polynomials are minimax on |f| <= 1/2 and |r| <= ln(2)/2; src/remez.py prints them.
  * - float and double are written out, one beside the other: the constants differ, not the steps.
  *   long double has no vector form anywhere, and takes libm's functions.
@@ -31,9 +32,9 @@
 #define S3S4_FMA 0
 #endif
 
-#define S3S4_UNIFORM_MAX_f32 0x1p60f
-#define S3S4_UNIFORM_MAX_f64 0x1p500
-#define S3S4_UNIFORM_MAX_ld ((long double)INFINITY)
+#define S3S4_ORDINARY_MAX_f32 0x1p60f
+#define S3S4_ORDINARY_MAX_f64 0x1p500
+#define S3S4_ORDINARY_MAX_ld ((long double)INFINITY)
 
 /* a b + c, rounded once where there is FMA and twice elsewhere. */
 #if S3S4_FMA
@@ -185,33 +186,39 @@ static inline double s3s4_biased_exp_neg_uniform_f64(double k, double u, double 
     return s3s4_exp2_f64(z, f, u > last);
 }
 
-/* The same for any k: a huge k hands part of its exponent to u, so that k = inf is a hard switch
- * even at a subnormal u and still e^0 at u = 0. */
-static inline float s3s4_biased_exp_neg_product_f32(float k, float u, float bias) {
+/* The same without a division, for a k of its own at every u. */
+static inline float s3s4_biased_exp_neg_ordinary_f32(float k, float u, float bias) {
     const float shifter = S3S4_SHIFTER_f32(bias);
-    const int is_huge = k > S3S4_UNIFORM_MAX_f32;
+    const float high = k * S3S4_LOG2E_HIGH_f32;
+    const float low = fmaf(k, S3S4_LOG2E_LOW_f32, fmaf(k, S3S4_LOG2E_HIGH_f32, -high));
+    const float z = fmaf(-u, high, shifter);
+    const float n = z - shifter;
+    const float f = fmaf(-u, low, fmaf(-u, high, -n));
+    return s3s4_exp2_f32(z, f, fmaf(-u, high, bias - 1) < 0);
+}
+static inline double s3s4_biased_exp_neg_ordinary_f64(double k, double u, double bias) {
+    const double shifter = S3S4_SHIFTER_f64(bias);
+    const double high = k * S3S4_LOG2E_HIGH_f64;
+    const double low = fma(k, S3S4_LOG2E_LOW_f64, fma(k, S3S4_LOG2E_HIGH_f64, -high));
+    const double z = fma(-u, high, shifter);
+    const double n = z - shifter;
+    const double f = fma(-u, low, fma(-u, high, -n));
+    return s3s4_exp2_f64(z, f, fma(-u, high, bias - 1) < 0);
+}
+
+/* And for any k: a huge k hands part of its exponent to u, so that k = inf is a hard switch even
+ * at a subnormal u and still e^0 at u = 0. */
+static inline float s3s4_biased_exp_neg_product_f32(float k, float u, float bias) {
+    const int is_huge = k > S3S4_ORDINARY_MAX_f32;
     const float steepness = s3s4_cap_f32(is_huge ? k * 0x1p-80f : k, 0x1p80f);
     const float v = s3s4_finite_f32(is_huge ? u * 0x1p80f : u);
-    const float high = steepness * S3S4_LOG2E_HIGH_f32;
-    const float low =
-        fmaf(steepness, S3S4_LOG2E_LOW_f32, fmaf(steepness, S3S4_LOG2E_HIGH_f32, -high));
-    const float z = fmaf(-v, high, shifter);
-    const float n = z - shifter;
-    const float f = fmaf(-v, low, fmaf(-v, high, -n));
-    return s3s4_exp2_f32(z, f, fmaf(-v, high, bias - 1) < 0);
+    return s3s4_biased_exp_neg_ordinary_f32(steepness, v, bias);
 }
 static inline double s3s4_biased_exp_neg_product_f64(double k, double u, double bias) {
-    const double shifter = S3S4_SHIFTER_f64(bias);
-    const int is_huge = k > S3S4_UNIFORM_MAX_f64;
+    const int is_huge = k > S3S4_ORDINARY_MAX_f64;
     const double steepness = s3s4_cap_f64(is_huge ? k * 0x1p-560 : k, 0x1p600);
     const double v = s3s4_finite_f64(is_huge ? u * 0x1p560 : u);
-    const double high = steepness * S3S4_LOG2E_HIGH_f64;
-    const double low =
-        fma(steepness, S3S4_LOG2E_LOW_f64, fma(steepness, S3S4_LOG2E_HIGH_f64, -high));
-    const double z = fma(-v, high, shifter);
-    const double n = z - shifter;
-    const double f = fma(-v, low, fma(-v, high, -n));
-    return s3s4_exp2_f64(z, f, fma(-v, high, bias - 1) < 0);
+    return s3s4_biased_exp_neg_ordinary_f64(steepness, v, bias);
 }
 
 #else /* no FMA */
@@ -261,7 +268,13 @@ static inline double s3s4_biased_exp_neg_rounded_f64(double t, double bias) {
 static inline float s3s4_biased_exp_neg_uniform_f32(float k, float u, float bias) {
     return s3s4_biased_exp_neg_rounded_f32(k * u, bias);
 }
+static inline float s3s4_biased_exp_neg_ordinary_f32(float k, float u, float bias) {
+    return s3s4_biased_exp_neg_rounded_f32(k * u, bias);
+}
 static inline double s3s4_biased_exp_neg_uniform_f64(double k, double u, double bias) {
+    return s3s4_biased_exp_neg_rounded_f64(k * u, bias);
+}
+static inline double s3s4_biased_exp_neg_ordinary_f64(double k, double u, double bias) {
     return s3s4_biased_exp_neg_rounded_f64(k * u, bias);
 }
 
@@ -294,8 +307,14 @@ static inline double s3s4_exp_neg_product_f64(double k, double u) {
 static inline float s3s4_exp_neg_product_uniform_f32(float k, float u) {
     return s3s4_biased_exp_neg_uniform_f32(k, s3s4_finite_f32(u), 127.0f);
 }
+static inline float s3s4_exp_neg_product_ordinary_f32(float k, float u) {
+    return s3s4_biased_exp_neg_ordinary_f32(k, s3s4_finite_f32(u), 127.0f);
+}
 static inline double s3s4_exp_neg_product_uniform_f64(double k, double u) {
     return s3s4_biased_exp_neg_uniform_f64(k, s3s4_finite_f64(u), 1023.0);
+}
+static inline double s3s4_exp_neg_product_ordinary_f64(double k, double u) {
+    return s3s4_biased_exp_neg_ordinary_f64(k, s3s4_finite_f64(u), 1023.0);
 }
 
 static inline float s3s4_scaled_exp_neg_product_f32(float k, float u) {
@@ -307,8 +326,14 @@ static inline double s3s4_scaled_exp_neg_product_f64(double k, double u) {
 static inline float s3s4_scaled_exp_neg_product_uniform_f32(float k, float u) {
     return s3s4_biased_exp_neg_uniform_f32(k, s3s4_finite_f32(u), 127.0f + 64);
 }
+static inline float s3s4_scaled_exp_neg_product_ordinary_f32(float k, float u) {
+    return s3s4_biased_exp_neg_ordinary_f32(k, s3s4_finite_f32(u), 127.0f + 64);
+}
 static inline double s3s4_scaled_exp_neg_product_uniform_f64(double k, double u) {
     return s3s4_biased_exp_neg_uniform_f64(k, s3s4_finite_f64(u), 1023.0 + 64);
+}
+static inline double s3s4_scaled_exp_neg_product_ordinary_f64(double k, double u) {
+    return s3s4_biased_exp_neg_ordinary_f64(k, s3s4_finite_f64(u), 1023.0 + 64);
 }
 
 /* e^-(t + rest) = e^-t - rest e^-t, with t = k u rounded and rest what the rounding left. */
