@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import s3s4._table
 from s3s4 import _cpu
 
 TABLE = Path(__file__).parents[1] / "tests" / "instructions.json"
@@ -34,7 +35,10 @@ TABLE = Path(__file__).parents[1] / "tests" / "instructions.json"
 EXECUTED = ("baseline", "avx2")
 """The variants that callgrind's emulated processor runs."""
 
-SYMBOL = re.compile(r"s3s4_(\w+_(?:block|ordinary|uniform)_f(?:32|64))(?:\.\w+)*")
+SYMBOL = re.compile(
+    rf"s3s4_((?:{'|'.join(s3s4._table.TABLE)})_(?:\w+_)?(?:block|ordinary|uniform)_f(?:32|64))"
+    r"(?:\.\w+)*"
+)
 
 ELEMENTS = 1 << 14
 

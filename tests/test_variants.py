@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 import s3s4
-from s3s4 import _cpu
+from s3s4 import _cpu, _table
 from support import python
 
 SHOW = "import s3s4; print(s3s4.build_config()['variant'])"
@@ -119,8 +119,9 @@ def test_avx512_code_uses_its_registers():
 def hot(variant, kinds):
     """Return the code of the functions that compute blocks of elements."""
     code = functions(variant)
-    pattern = re.compile(rf"_(block|ordinary|uniform)_({kinds})\b")
-    found = {name: text for name, text in code.items() if pattern.search(name)}
+    activations = "|".join(_table.TABLE)
+    pattern = re.compile(rf"s3s4_({activations})_(\w+_)?(block|ordinary|uniform)_({kinds})\b")
+    found = {name: text for name, text in code.items() if pattern.match(name)}
     assert found, "the functions that compute blocks have symbols"
     return found
 
