@@ -53,8 +53,10 @@ for dtype in (np.float32, np.float64):
     x = np.linspace(-12, 12, {ELEMENTS}).astype(dtype)
     for activation in s3s4.activations.values():
         defaults = list(activation.parameters.values())
-        # One value for all elements, and one for each.
-        for parameters in [defaults, [np.full_like(x, p) for p in defaults]][: 1 + bool(defaults)]:
+        # One value for all elements, one for each, and negative ones.
+        each = [np.full_like(x, p) for p in defaults]
+        negative = [np.full_like(x, -1 - abs(p)) for p in defaults]
+        for parameters in [defaults, each, negative] if defaults else [[]]:
             activation(x, *parameters)
             activation.value_and_derivative(x, *parameters)
             activation.backward(x, x, *parameters)

@@ -68,11 +68,14 @@ def test_every_kernel_has_an_expected_count(variant: str) -> None:
 
 @pytest.mark.parametrize("variant", instructions.EXECUTED)
 def test_reading_agrees_with_counting(variant: str) -> None:
-    """What is read is what is executed, but for loops split by the sign of k: one half is run."""
+    """What is read is what is executed, but for loops split by the sign of k: one half is run.
+
+    That half may be the shorter one.
+    """
     executed = counts(variant)
     read = instructions.read(variant)
     for kernel, count in executed.items():
-        assert 0.5 * read[kernel] <= count <= 1.01 * read[kernel], kernel
+        assert 0.45 * read[kernel] <= count <= 1.01 * read[kernel], kernel
 
 
 @pytest.mark.parametrize("variant", EXPECTED)
