@@ -27,8 +27,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import s3s4._table
-from s3s4 import _cpu
+from s3s4 import _cpu, _table
 
 TABLE = Path(__file__).parents[1] / "tests" / "instructions.json"
 
@@ -36,7 +35,7 @@ EXECUTED = ("baseline", "avx2")
 """The variants that callgrind's emulated processor runs."""
 
 SYMBOL = re.compile(
-    rf"s3s4_((?:{'|'.join(s3s4._table.TABLE)})_(?:\w+_)?(?:block|ordinary|uniform)_f(?:32|64))"
+    rf"s3s4_((?:{'|'.join(_table.TABLE)})_(?:\w+_)?(?:block|ordinary|uniform)_f(?:32|64))"
     r"(?:\.\w+)*"
 )
 

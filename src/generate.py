@@ -272,7 +272,8 @@ def without_idle_scales(function: Function) -> Function:
             and not any(name in names(output) for output in body.outputs)
         ):
             del steps[name]
-            steps |= dict.fromkeys(users, rename(value, {"scaled_exp_neg_product": "exp_neg_product"}))
+            direct = rename(value, {"scaled_exp_neg_product": "exp_neg_product"})
+            steps |= dict.fromkeys(users, direct)
     return replace(function, body=replace(body, assignments=steps))
 
 

@@ -127,7 +127,8 @@ def test_compiler_reports_every_loop_vectorised(
     generate = [ROOT / "src" / "generate.py", ROOT / "src" / "formulas.py", "s3s4.h", header]
     subprocess.run([sys.executable, *generate], check=True)
     text = header.read_text()
-    functions = re.findall(r"^static void (s3s4_\w+_(?:block|ordinary|uniform)_f\d\d)\(", text, re.M)
+    form = r"(?:block|ordinary|uniform)_f\d\d"
+    functions = re.findall(rf"^static void (s3s4_\w+_{form})\(", text, re.M)
     source = tmp_path / "all.c"
     # Static functions must be used to be compiled.
     source.write_text(f'#include "s3s4.h"\nvoid (*const used[])() = {{{", ".join(functions)}}};\n')
