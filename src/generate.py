@@ -285,7 +285,8 @@ class Ordinary(ast.NodeTransformer):
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         is_certain = ast.unparse(node.test) in {f"{name} >= 0" for name in self.parameters}
-        return self.visit(node.body) if is_certain else self.generic_visit(node)
+        chosen: ast.AST = self.visit(node.body) if is_certain else self.generic_visit(node)
+        return chosen
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name, values = ast.unparse(node.func), [self.visit(value) for value in node.args]
@@ -302,7 +303,8 @@ def with_ordinary_parameters(function: Function) -> Function:
     assume = Ordinary(set(body.inputs) - {"g", "x"})
 
     def assumed(node: ast.expr) -> ast.expr:
-        return assume.visit(rename(node, {}))
+        result: ast.expr = assume.visit(rename(node, {}))
+        return result
 
     steps = {name: assumed(value) for name, value in body.assignments.items()}
     outputs = [assumed(output) for output in body.outputs]
