@@ -289,7 +289,8 @@ class Ordinary(ast.NodeTransformer):
         return chosen
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        name, values = ast.unparse(node.func), [self.visit(value) for value in node.args]
+        name = ast.unparse(node.func)
+        values: list[ast.expr] = [self.visit(value) for value in node.args]
         if names(values[0]) <= self.parameters:
             if name == "abs":
                 return values[0]
