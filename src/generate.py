@@ -26,7 +26,8 @@ from pathlib import Path
 UNIFORM = {"exp_neg_product", "scaled_exp_neg_product"}
 EXPENSIVE = {"exp_neg"} | UNIFORM | {f"{name}_ordinary" for name in UNIFORM}
 CHEAP = {"abs", "finite", "unscaled"}
-SHORT = 28  # operations beside exponentials: one loop is better than several
+# Operations beside exponentials up to which one loop is better than several, by what it needs.
+SHORT = {8: "S3S4_FMA", 28: "S3S4_REGISTERS >= 32"}
 C_TYPES = {"f32": ("float", "f"), "f64": ("double", ""), "ld": ("long double", "L")}
 BLOCK_TYPES = ("f32", "f64")
 OPERATORS: dict[type, str] = {
@@ -400,9 +401,10 @@ def block_function(function: Function, kind: str, form: str) -> str:
         step = {f"block_{name}": body.assignments[name]}
         split += element_loop(body, kind, elements, expensive[:done], step)
     split += element_loop(body, kind, elements, expensive, outputs)
-    if operations(body) <= SHORT and (form != "block" or set(elements) <= {"g", "x"}):
+    conditions = [needs for limit, needs in SHORT.items() if operations(body) <= limit]
+    if conditions and (form != "block" or set(elements) <= {"g", "x"}):
         whole = element_loop(body, kind, elements, [], outputs)
-        lines += ["#if S3S4_FMA", *whole, "#else", *split, "#endif"]
+        lines += [f"#if {conditions[0]}", *whole, "#else", *split, "#endif"]
     else:
         lines += split
     return "\n".join([*lines, "    }", "}"])

@@ -26,10 +26,23 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Past some size of a file gcc inlines no more, and a loop with a call in it is not vectorised. */
+#if defined(__GNUC__)
+#define S3S4_INLINE static inline __attribute__((always_inline))
+#else
+#define S3S4_INLINE static inline
+#endif
+
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__)
 #define S3S4_FMA 1
 #else
 #define S3S4_FMA 0
+#endif
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define S3S4_REGISTERS 32
+#else
+#define S3S4_REGISTERS 16
 #endif
 
 #define S3S4_ORDINARY_MAX_f32 0x1p60f
@@ -38,13 +51,13 @@
 
 /* a b + c, rounded once where there is FMA and twice elsewhere. */
 #if S3S4_FMA
-static inline float s3s4_fma_f32(float a, float b, float c) { return fmaf(a, b, c); }
-static inline double s3s4_fma_f64(double a, double b, double c) { return fma(a, b, c); }
+S3S4_INLINE float s3s4_fma_f32(float a, float b, float c) { return fmaf(a, b, c); }
+S3S4_INLINE double s3s4_fma_f64(double a, double b, double c) { return fma(a, b, c); }
 #else
-static inline float s3s4_fma_f32(float a, float b, float c) { return a * b + c; }
-static inline double s3s4_fma_f64(double a, double b, double c) { return a * b + c; }
+S3S4_INLINE float s3s4_fma_f32(float a, float b, float c) { return a * b + c; }
+S3S4_INLINE double s3s4_fma_f64(double a, double b, double c) { return a * b + c; }
 #endif
-static inline long double s3s4_fma_ld(long double a, long double b, long double c) {
+S3S4_INLINE long double s3s4_fma_ld(long double a, long double b, long double c) {
     return a * b + c;
 }
 
@@ -60,40 +73,40 @@ __attribute__((noinline, const, unused)) static double s3s4_variable_f64(double 
     return variable;
 }
 #else
-static inline float s3s4_variable_f32(float constant) { return constant; }
-static inline double s3s4_variable_f64(double constant) { return constant; }
+S3S4_INLINE float s3s4_variable_f32(float constant) { return constant; }
+S3S4_INLINE double s3s4_variable_f64(double constant) { return constant; }
 #endif
 
-static inline float s3s4_cap_f32(float x, float highest) {
+S3S4_INLINE float s3s4_cap_f32(float x, float highest) {
     const float h = s3s4_variable_f32(highest);
     return h < x ? h : x;
 }
-static inline double s3s4_cap_f64(double x, double highest) {
+S3S4_INLINE double s3s4_cap_f64(double x, double highest) {
     const double h = s3s4_variable_f64(highest);
     return h < x ? h : x;
 }
 
 /* Small enough that products with (1 + e^-u)^3 stay finite, large enough that 1 + u is u. */
-static inline float s3s4_finite_f32(float u) { return s3s4_cap_f32(u, 0x1p100f); }
-static inline double s3s4_finite_f64(double u) { return s3s4_cap_f64(u, 0x1p1000); }
-static inline long double s3s4_finite_ld(long double u) {
+S3S4_INLINE float s3s4_finite_f32(float u) { return s3s4_cap_f32(u, 0x1p100f); }
+S3S4_INLINE double s3s4_finite_f64(double u) { return s3s4_cap_f64(u, 0x1p1000); }
+S3S4_INLINE long double s3s4_finite_ld(long double u) {
     const long double highest = LDBL_MAX * 0x1p-24L;
     return highest < u ? highest : u;
 }
 
-static inline float s3s4_abs_f32(float x) { return fabsf(x); }
-static inline double s3s4_abs_f64(double x) { return fabs(x); }
-static inline long double s3s4_abs_ld(long double x) { return fabsl(x); }
+S3S4_INLINE float s3s4_abs_f32(float x) { return fabsf(x); }
+S3S4_INLINE double s3s4_abs_f64(double x) { return fabs(x); }
+S3S4_INLINE long double s3s4_abs_ld(long double x) { return fabsl(x); }
 
 /* 2^n from the sum that holds n + bias in its low bits. */
-static inline float s3s4_power_of_two_f32(float shifted) {
+S3S4_INLINE float s3s4_power_of_two_f32(float shifted) {
     uint32_t bits;
     memcpy(&bits, &shifted, sizeof bits);
     bits <<= 23;
     memcpy(&shifted, &bits, sizeof bits);
     return shifted;
 }
-static inline double s3s4_power_of_two_f64(double shifted) {
+S3S4_INLINE double s3s4_power_of_two_f64(double shifted) {
     uint64_t bits;
     memcpy(&bits, &shifted, sizeof bits);
     bits <<= 52;
@@ -106,21 +119,21 @@ static inline double s3s4_power_of_two_f64(double shifted) {
 
 /* 2^-64 y, and 0 instead of a subnormal number. The bits are cleared and not the number, or gcc
  * would multiply first and select afterwards. */
-static inline float s3s4_unscaled_f32(float y) {
+S3S4_INLINE float s3s4_unscaled_f32(float y) {
     uint32_t bits;
     memcpy(&bits, &y, sizeof bits);
     bits = fabsf(y) < 0x1p-62f ? 0 : bits;
     memcpy(&y, &bits, sizeof bits);
     return y * 0x1p-64f;
 }
-static inline double s3s4_unscaled_f64(double y) {
+S3S4_INLINE double s3s4_unscaled_f64(double y) {
     uint64_t bits;
     memcpy(&bits, &y, sizeof bits);
     bits = fabs(y) < 0x1p-958 ? 0 : bits;
     memcpy(&y, &bits, sizeof bits);
     return y * 0x1p-64;
 }
-static inline long double s3s4_unscaled_ld(long double y) { return y * 0x1p-64L; }
+S3S4_INLINE long double s3s4_unscaled_ld(long double y) { return y * 0x1p-64L; }
 
 #if S3S4_FMA
 
@@ -129,7 +142,7 @@ static inline long double s3s4_unscaled_ld(long double y) { return y * 0x1p-64L;
 #define S3S4_LOG2E_HIGH_f64 0x1.71547652b82fep+0
 #define S3S4_LOG2E_LOW_f64 0x1.777d0ffda0d24p-56
 
-static inline float s3s4_exp2_fraction_f32(float f) {
+S3S4_INLINE float s3s4_exp2_fraction_f32(float f) {
     float p = 0x1.486064p-13f;
     p = fmaf(p, f, 0x1.5fe1a6p-10f);
     p = fmaf(p, f, 0x1.3b250cp-7f);
@@ -138,7 +151,7 @@ static inline float s3s4_exp2_fraction_f32(float f) {
     p = fmaf(p, f, 0x1.62e432p-1f);
     return fmaf(p, f, 1.0f);
 }
-static inline double s3s4_exp2_fraction_f64(double f) {
+S3S4_INLINE double s3s4_exp2_fraction_f64(double f) {
     double p = 0x1.bdec58357517fp-32;
     p = fma(p, f, 0x1.e60af7eed4cf7p-28);
     p = fma(p, f, 0x1.b5433fe79b782p-24);
@@ -154,16 +167,16 @@ static inline double s3s4_exp2_fraction_f64(double f) {
 }
 
 /* 2^n 2^f, or 0, where z holds n + bias. */
-static inline float s3s4_exp2_f32(float z, float f, int is_zero) {
+S3S4_INLINE float s3s4_exp2_f32(float z, float f, int is_zero) {
     return s3s4_exp2_fraction_f32(is_zero ? 0 : f) * (is_zero ? 0 : s3s4_power_of_two_f32(z));
 }
-static inline double s3s4_exp2_f64(double z, double f, int is_zero) {
+S3S4_INLINE double s3s4_exp2_f64(double z, double f, int is_zero) {
     return s3s4_exp2_fraction_f64(is_zero ? 0 : f) * (is_zero ? 0 : s3s4_power_of_two_f64(z));
 }
 
 /* z = shifter - u K rounds to n + bias; f = -u K - n, with K = Kh + Kl = k log2(e). The last u
  * with a normal result has u Kh <= bias - 1, exactly. */
-static inline float s3s4_biased_exp_neg_uniform_f32(float k, float u, float bias) {
+S3S4_INLINE float s3s4_biased_exp_neg_uniform_f32(float k, float u, float bias) {
     const float shifter = S3S4_SHIFTER_f32(bias);
     const float high = k * S3S4_LOG2E_HIGH_f32;
     const float low = fmaf(k, S3S4_LOG2E_LOW_f32, fmaf(k, S3S4_LOG2E_HIGH_f32, -high));
@@ -174,7 +187,7 @@ static inline float s3s4_biased_exp_neg_uniform_f32(float k, float u, float bias
     const float f = fmaf(-u, low, fmaf(-u, high, -n));
     return s3s4_exp2_f32(z, f, u > last);
 }
-static inline double s3s4_biased_exp_neg_uniform_f64(double k, double u, double bias) {
+S3S4_INLINE double s3s4_biased_exp_neg_uniform_f64(double k, double u, double bias) {
     const double shifter = S3S4_SHIFTER_f64(bias);
     const double high = k * S3S4_LOG2E_HIGH_f64;
     const double low = fma(k, S3S4_LOG2E_LOW_f64, fma(k, S3S4_LOG2E_HIGH_f64, -high));
@@ -187,7 +200,7 @@ static inline double s3s4_biased_exp_neg_uniform_f64(double k, double u, double 
 }
 
 /* The same without a division, for a k of its own at every u. */
-static inline float s3s4_biased_exp_neg_ordinary_f32(float k, float u, float bias) {
+S3S4_INLINE float s3s4_biased_exp_neg_ordinary_f32(float k, float u, float bias) {
     const float shifter = S3S4_SHIFTER_f32(bias);
     const float high = k * S3S4_LOG2E_HIGH_f32;
     const float low = fmaf(k, S3S4_LOG2E_LOW_f32, fmaf(k, S3S4_LOG2E_HIGH_f32, -high));
@@ -196,7 +209,7 @@ static inline float s3s4_biased_exp_neg_ordinary_f32(float k, float u, float bia
     const float f = fmaf(-u, low, fmaf(-u, high, -n));
     return s3s4_exp2_f32(z, f, fmaf(-u, high, bias - 1) < 0);
 }
-static inline double s3s4_biased_exp_neg_ordinary_f64(double k, double u, double bias) {
+S3S4_INLINE double s3s4_biased_exp_neg_ordinary_f64(double k, double u, double bias) {
     const double shifter = S3S4_SHIFTER_f64(bias);
     const double high = k * S3S4_LOG2E_HIGH_f64;
     const double low = fma(k, S3S4_LOG2E_LOW_f64, fma(k, S3S4_LOG2E_HIGH_f64, -high));
@@ -208,13 +221,13 @@ static inline double s3s4_biased_exp_neg_ordinary_f64(double k, double u, double
 
 /* And for any k: a huge k hands part of its exponent to u, so that k = inf is a hard switch even
  * at a subnormal u and still e^0 at u = 0. */
-static inline float s3s4_biased_exp_neg_product_f32(float k, float u, float bias) {
+S3S4_INLINE float s3s4_biased_exp_neg_product_f32(float k, float u, float bias) {
     const int is_huge = k > S3S4_ORDINARY_MAX_f32;
     const float steepness = s3s4_cap_f32(is_huge ? k * 0x1p-80f : k, 0x1p80f);
     const float v = s3s4_finite_f32(is_huge ? u * 0x1p80f : u);
     return s3s4_biased_exp_neg_ordinary_f32(steepness, v, bias);
 }
-static inline double s3s4_biased_exp_neg_product_f64(double k, double u, double bias) {
+S3S4_INLINE double s3s4_biased_exp_neg_product_f64(double k, double u, double bias) {
     const int is_huge = k > S3S4_ORDINARY_MAX_f64;
     const double steepness = s3s4_cap_f64(is_huge ? k * 0x1p-560 : k, 0x1p600);
     const double v = s3s4_finite_f64(is_huge ? u * 0x1p560 : u);
@@ -229,7 +242,7 @@ static inline double s3s4_biased_exp_neg_product_f64(double k, double u, double 
 #define S3S4_LN2_LOW_f64 0x1.ef35793c76730p-45
 
 /* t = k u >= 0 is rounded once, by half an ULP; e^-t = 2^n e^r with r = -t - n ln 2. */
-static inline float s3s4_biased_exp_neg_rounded_f32(float t, float bias) {
+S3S4_INLINE float s3s4_biased_exp_neg_rounded_f32(float t, float bias) {
     const float shifter = S3S4_SHIFTER_f32(bias);
     const int is_zero = t > (bias - 1) * 0x1.62e43p-1f;
     const float z = shifter - t * 0x1.715476p+0f;
@@ -244,7 +257,7 @@ static inline float s3s4_biased_exp_neg_rounded_f32(float t, float bias) {
     p = p * r + 0x1.fffffcp-2f;
     return (1.0f + (r + r * r * p)) * scale;
 }
-static inline double s3s4_biased_exp_neg_rounded_f64(double t, double bias) {
+S3S4_INLINE double s3s4_biased_exp_neg_rounded_f64(double t, double bias) {
     const double shifter = S3S4_SHIFTER_f64(bias);
     const int is_zero = t > (bias - 1) * 0x1.62e42fefa39efp-1;
     const double z = shifter - t * 0x1.71547652b82fep+0;
@@ -265,85 +278,85 @@ static inline double s3s4_biased_exp_neg_rounded_f64(double t, double bias) {
     return (1.0 + (r + r * r * p)) * scale;
 }
 
-static inline float s3s4_biased_exp_neg_uniform_f32(float k, float u, float bias) {
+S3S4_INLINE float s3s4_biased_exp_neg_uniform_f32(float k, float u, float bias) {
     return s3s4_biased_exp_neg_rounded_f32(k * u, bias);
 }
-static inline float s3s4_biased_exp_neg_ordinary_f32(float k, float u, float bias) {
+S3S4_INLINE float s3s4_biased_exp_neg_ordinary_f32(float k, float u, float bias) {
     return s3s4_biased_exp_neg_rounded_f32(k * u, bias);
 }
-static inline double s3s4_biased_exp_neg_uniform_f64(double k, double u, double bias) {
+S3S4_INLINE double s3s4_biased_exp_neg_uniform_f64(double k, double u, double bias) {
     return s3s4_biased_exp_neg_rounded_f64(k * u, bias);
 }
-static inline double s3s4_biased_exp_neg_ordinary_f64(double k, double u, double bias) {
+S3S4_INLINE double s3s4_biased_exp_neg_ordinary_f64(double k, double u, double bias) {
     return s3s4_biased_exp_neg_rounded_f64(k * u, bias);
 }
 
 /* At u = 0 an infinite k must not make 0 * inf. */
-static inline float s3s4_biased_exp_neg_product_f32(float k, float u, float bias) {
+S3S4_INLINE float s3s4_biased_exp_neg_product_f32(float k, float u, float bias) {
     const float steepness = u > 0.0f ? k : (1.0f < k ? 1.0f : k);
     return s3s4_biased_exp_neg_rounded_f32(steepness * s3s4_finite_f32(u), bias);
 }
-static inline double s3s4_biased_exp_neg_product_f64(double k, double u, double bias) {
+S3S4_INLINE double s3s4_biased_exp_neg_product_f64(double k, double u, double bias) {
     const double steepness = u > 0.0 ? k : (1.0 < k ? 1.0 : k);
     return s3s4_biased_exp_neg_rounded_f64(steepness * s3s4_finite_f64(u), bias);
 }
 
 #endif
 
-static inline float s3s4_exp_neg_f32(float u) {
+S3S4_INLINE float s3s4_exp_neg_f32(float u) {
     return s3s4_biased_exp_neg_uniform_f32(1.0f, u, 127.0f);
 }
-static inline double s3s4_exp_neg_f64(double u) {
+S3S4_INLINE double s3s4_exp_neg_f64(double u) {
     return s3s4_biased_exp_neg_uniform_f64(1.0, u, 1023.0);
 }
-static inline long double s3s4_exp_neg_ld(long double u) { return expl(-u); }
+S3S4_INLINE long double s3s4_exp_neg_ld(long double u) { return expl(-u); }
 
-static inline float s3s4_exp_neg_product_f32(float k, float u) {
+S3S4_INLINE float s3s4_exp_neg_product_f32(float k, float u) {
     return s3s4_biased_exp_neg_product_f32(k, u, 127.0f);
 }
-static inline double s3s4_exp_neg_product_f64(double k, double u) {
+S3S4_INLINE double s3s4_exp_neg_product_f64(double k, double u) {
     return s3s4_biased_exp_neg_product_f64(k, u, 1023.0);
 }
-static inline float s3s4_exp_neg_product_uniform_f32(float k, float u) {
+S3S4_INLINE float s3s4_exp_neg_product_uniform_f32(float k, float u) {
     return s3s4_biased_exp_neg_uniform_f32(k, s3s4_finite_f32(u), 127.0f);
 }
-static inline float s3s4_exp_neg_product_ordinary_f32(float k, float u) {
+S3S4_INLINE float s3s4_exp_neg_product_ordinary_f32(float k, float u) {
     return s3s4_biased_exp_neg_ordinary_f32(k, s3s4_finite_f32(u), 127.0f);
 }
-static inline double s3s4_exp_neg_product_uniform_f64(double k, double u) {
+S3S4_INLINE double s3s4_exp_neg_product_uniform_f64(double k, double u) {
     return s3s4_biased_exp_neg_uniform_f64(k, s3s4_finite_f64(u), 1023.0);
 }
-static inline double s3s4_exp_neg_product_ordinary_f64(double k, double u) {
+S3S4_INLINE double s3s4_exp_neg_product_ordinary_f64(double k, double u) {
     return s3s4_biased_exp_neg_ordinary_f64(k, s3s4_finite_f64(u), 1023.0);
 }
 
-static inline float s3s4_scaled_exp_neg_product_f32(float k, float u) {
+S3S4_INLINE float s3s4_scaled_exp_neg_product_f32(float k, float u) {
     return s3s4_biased_exp_neg_product_f32(k, u, 127.0f + 64);
 }
-static inline double s3s4_scaled_exp_neg_product_f64(double k, double u) {
+S3S4_INLINE double s3s4_scaled_exp_neg_product_f64(double k, double u) {
     return s3s4_biased_exp_neg_product_f64(k, u, 1023.0 + 64);
 }
-static inline float s3s4_scaled_exp_neg_product_uniform_f32(float k, float u) {
+S3S4_INLINE float s3s4_scaled_exp_neg_product_uniform_f32(float k, float u) {
     return s3s4_biased_exp_neg_uniform_f32(k, s3s4_finite_f32(u), 127.0f + 64);
 }
-static inline float s3s4_scaled_exp_neg_product_ordinary_f32(float k, float u) {
+S3S4_INLINE float s3s4_scaled_exp_neg_product_ordinary_f32(float k, float u) {
     return s3s4_biased_exp_neg_ordinary_f32(k, s3s4_finite_f32(u), 127.0f + 64);
 }
-static inline double s3s4_scaled_exp_neg_product_uniform_f64(double k, double u) {
+S3S4_INLINE double s3s4_scaled_exp_neg_product_uniform_f64(double k, double u) {
     return s3s4_biased_exp_neg_uniform_f64(k, s3s4_finite_f64(u), 1023.0 + 64);
 }
-static inline double s3s4_scaled_exp_neg_product_ordinary_f64(double k, double u) {
+S3S4_INLINE double s3s4_scaled_exp_neg_product_ordinary_f64(double k, double u) {
     return s3s4_biased_exp_neg_ordinary_f64(k, s3s4_finite_f64(u), 1023.0 + 64);
 }
 
 /* e^-(t + rest) = e^-t - rest e^-t, with t = k u rounded and rest what the rounding left. */
-static inline long double s3s4_scaled_exp_neg_product_ld(long double k, long double u) {
+S3S4_INLINE long double s3s4_scaled_exp_neg_product_ld(long double k, long double u) {
     const long double steepness = u > 0.0L ? k : (1.0L < k ? 1.0L : k);
     const long double t = steepness * s3s4_finite_ld(u);
     const long double power = expl(-t) * 0x1p64L;
     return power > 0.0L && power < 0x1p64L ? power - fmal(k, u, -t) * power : power;
 }
-static inline long double s3s4_exp_neg_product_ld(long double k, long double u) {
+S3S4_INLINE long double s3s4_exp_neg_product_ld(long double k, long double u) {
     return s3s4_unscaled_ld(s3s4_scaled_exp_neg_product_ld(k, u));
 }
 
