@@ -27,14 +27,17 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from s3s4 import _cpu
+from s3s4 import _cpu, _table
 
 TABLE = Path(__file__).parents[1] / "tests" / "instructions.json"
 
 EXECUTED = ("baseline", "avx2")
 """The variants that callgrind's emulated processor runs."""
 
-SYMBOL = re.compile(r"s3s4_(\w+_(?:block|uniform)_f(?:32|64))(?:\.\w+)*")
+SYMBOL = re.compile(
+    rf"s3s4_((?:{'|'.join(_table.TABLE)})_(?:\w+_)?(?:block|ordinary|uniform)_f(?:32|64))"
+    r"(?:\.\w+)*"
+)
 
 ELEMENTS = 1 << 14
 
@@ -49,8 +52,10 @@ for dtype in (np.float32, np.float64):
     x = np.linspace(-12, 12, {ELEMENTS}).astype(dtype)
     for activation in filter(lambda a: isinstance(a, s3s4.Activation), s3s4.activations.values()):
         defaults = list(activation.parameters.values())
-        # One value for all elements, and one for each.
-        for parameters in [defaults, [np.full_like(x, p) for p in defaults]][: 1 + bool(defaults)]:
+        # One value for all elements, one for each, and negative ones.
+        each = [np.full_like(x, p) for p in defaults]
+        negative = [np.full_like(x, -1 - abs(p)) for p in defaults]
+        for parameters in [defaults, each, negative] if defaults else [[]]:
             activation(x, *parameters)
             activation.value_and_derivative(x, *parameters)
             activation.backward(x, x, *parameters)

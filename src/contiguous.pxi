@@ -4,20 +4,58 @@
 # - Views over NumPy's pointers feed `contiguous`. They borrow: their owner is None and no reference
 #   is counted, so that no thread ever waits for the GIL here.
 
+cdef enum Form:
+    ANY                # parameters of any value, one for every element
+    ORDINARY           # from 0 to S3S4_ORDINARY_MAX
+    UNIFORM            # one for all elements
+
+
 cdef inline void call_block(
-    const Function *function, bint uniform, Py_ssize_t n, const floating **inputs,
+    const Function *function, Form form, Py_ssize_t n, const floating **inputs,
     floating **outputs,
 ) noexcept nogil:
     if floating is double:
-        if uniform:
+        if form == UNIFORM:
             function.uniform_f64(n, inputs, outputs)
+        elif form == ORDINARY:
+            function.ordinary_f64(n, inputs, outputs)
         else:
             function.block_f64(n, inputs, outputs)
     else:
-        if uniform:
+        if form == UNIFORM:
             function.uniform_f32(n, inputs, outputs)
+        elif form == ORDINARY:
+            function.ordinary_f32(n, inputs, outputs)
         else:
             function.block_f32(n, inputs, outputs)
+
+
+cdef bint are_ordinary(const floating *values, Py_ssize_t n) noexcept nogil:
+    cdef floating highest
+    cdef Py_ssize_t i
+    cdef int ordinary = 1
+    if floating is double:
+        highest = ORDINARY_MAX_F64
+    else:
+        highest = ORDINARY_MAX_F32
+    for i in range(n):
+        ordinary &= (values[i] >= 0) & (values[i] <= highest)
+    return ordinary
+
+
+cdef Form form_for(
+    const Function *function, int first_parameter, bint uniform, Py_ssize_t n,
+    const floating **inputs,
+) noexcept nogil:
+    cdef int i
+    if uniform:
+        return UNIFORM
+    if function.ordinary_f64 == function.block_f64:
+        return ANY
+    for i in range(first_parameter, function.inputs):
+        if not are_ordinary(inputs[i], n):
+            return ANY
+    return ORDINARY
 
 
 cdef void compute(
@@ -29,9 +67,10 @@ cdef void compute(
     cdef const floating *short_inputs[MAX_INPUTS]
     cdef floating *short_outputs[MAX_OUTPUTS]
     cdef Py_ssize_t whole = n & ~<Py_ssize_t> (PADDED - 1), rest = n - whole
+    cdef Form form = form_for(function, first_parameter, uniform, n, inputs)
     cdef int i
     if whole:
-        call_block(function, uniform, whole, inputs, outputs)
+        call_block(function, form, whole, inputs, outputs)
     if rest:
         memset(padding, 0, sizeof(padding))
         for i in range(function.inputs):
@@ -42,7 +81,7 @@ cdef void compute(
                 memcpy(&padding[i * PADDED], inputs[i] + whole, rest * sizeof(floating))
         for i in range(function.outputs):
             short_outputs[i] = &padding[(MAX_INPUTS + i) * PADDED]
-        call_block(function, uniform, PADDED, short_inputs, short_outputs)
+        call_block(function, form, PADDED, short_inputs, short_outputs)
         for i in range(function.outputs):
             memcpy(outputs[i] + whole, short_outputs[i], rest * sizeof(floating))
 

@@ -9,7 +9,8 @@ Design:
 - A scalar function is that list, one C statement each. A block function runs over 256 elements at
   a time and gives every exponential a loop of its own, into an array on the stack: one long loop
   body would overflow the window in which a core looks for independent work. What is cheap is
-  computed again in each loop that needs it.
+  computed again in each loop that needs it. Where it is short, and its constants fit the
+  registers, one loop is better: the exponentials of one element hide the division of another.
 - a b + c is one fused operation where the processor has it, chosen here and not by the compiler:
   every form of a function (scalar, block, uniform) gives the same bits under every compiler.
 - Constants take the type of the loop, or a float loop would be computed in double; their digits
@@ -22,18 +23,19 @@ Design:
 import ast
 import copy
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-EXPENSIVE = {
-    "exp_neg", "scaled_exp_neg_product", "expm1_neg", "log1p", "log1p_any", "normal_tail",
-    "tanh_rest",
-}  # fmt: skip
-UNIFORM = {"scaled_exp_neg_product"}  # have a form for a parameter that a whole loop shares
+# These have a form for a parameter that a whole loop shares, and one for ordinary parameters.
+UNIFORM = {"exp_neg_product", "scaled_exp_neg_product"}
+EXPONENTIALS = {"exp_neg", "expm1_neg"} | UNIFORM | {f"{name}_ordinary" for name in UNIFORM}
+EXPENSIVE = EXPONENTIALS | {"log1p", "log1p_any", "normal_tail", "tanh_rest"}
 CHEAP = {"abs", "copysign", "finite", "unless_nan", "unscaled"}
 REDUCTIONS = {"largest", "total"}  # of a row: generate_rows.py splits bodies at them
 PRIMITIVES = EXPENSIVE | CHEAP | REDUCTIONS
 TAKEN = {"i", "in", "m", "n", "out", "start"}  # names in the functions that are generated
+# Operations beside exponentials up to which one loop is better than several, by what it needs.
+SHORT = {8: "S3S4_FMA", 28: "S3S4_REGISTERS >= 32"}
 C_TYPES = {"f32": ("float", "f"), "f64": ("double", ""), "ld": ("long double", "L")}
 BLOCK_TYPES = ("f32", "f64")
 OPERATORS: dict[type, str] = {
@@ -117,10 +119,8 @@ def calls(node: ast.AST) -> set[str]:
     return {ast.unparse(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
 
 
-def is_expensive(node: ast.expr) -> bool:
-    return (
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in EXPENSIVE
-    )
+def is_expensive(node: ast.expr, which: set[str] = EXPENSIVE) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in which
 
 
 class Formulas:
@@ -322,6 +322,58 @@ def fused(node: ast.expr) -> ast.expr:
     return node
 
 
+def without_idle_scales(function: Function) -> Function:
+    """Take e^-(k u) at once where 2^64 e^-(k u) is wanted for its unscaled value alone."""
+    body = function.body
+    steps = {name: body.assignments[name] for name in body.needed(body.outputs, set())}
+    for name, value in list(steps.items()):
+        users = [user for user, expression in steps.items() if name in names(expression)]
+        if (
+            ast.unparse(value).startswith("scaled_exp_neg_product(")
+            and all(ast.unparse(steps[user]) == f"unscaled({name})" for user in users)
+            and not any(name in names(output) for output in body.outputs)
+        ):
+            del steps[name]
+            direct = rename(value, {"scaled_exp_neg_product": "exp_neg_product"})
+            steps |= dict.fromkeys(users, direct)
+    return replace(function, body=replace(body, assignments=steps))
+
+
+class Ordinary(ast.NodeTransformer):
+    """What an expression is where every parameter is known to be an ordinary number."""
+
+    def __init__(self, parameters: set[str]) -> None:
+        self.parameters = parameters
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        is_certain = ast.unparse(node.test) in {f"{name} >= 0" for name in self.parameters}
+        chosen: ast.AST = self.visit(node.body) if is_certain else self.generic_visit(node)
+        return chosen
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        name = ast.unparse(node.func)
+        values: list[ast.expr] = [self.visit(value) for value in node.args]
+        if names(values[0]) <= self.parameters:
+            if name == "abs":
+                return values[0]
+            if name in UNIFORM:
+                name += "_ordinary"
+        return ast.Call(ast.Name(name), values, [])
+
+
+def with_ordinary_parameters(function: Function) -> Function:
+    body = function.body
+    assume = Ordinary(set(body.inputs) - {"g", "x"})
+
+    def assumed(node: ast.expr) -> ast.expr:
+        result: ast.expr = assume.visit(rename(node, {}))
+        return result
+
+    steps = {name: assumed(value) for name, value in body.assignments.items()}
+    outputs = [assumed(output) for output in body.outputs]
+    return replace(function, body=replace(body, assignments=steps, outputs=outputs))
+
+
 def c_expression(node: ast.expr, kind: str, uniform: frozenset[str] = frozenset()) -> str:
     """A C expression; `uniform` names the arguments that a whole loop shares."""
 
@@ -372,39 +424,15 @@ def scalar_function(function: Function, kind: str) -> str:
     return "\n".join([f"{head} {{", *lines, "}"])
 
 
-def block_function(function: Function, kind: str, uniform: bool) -> str:
-    """Any multiple of 16 elements; `uniform`: each parameter is one value for all of them."""
+def block_function(function: Function, kind: str, form: str) -> str:
+    """Any multiple of 16 elements."""
     ctype = C_TYPES[kind][0]
+    if form == "ordinary":
+        function = with_ordinary_parameters(function)
     body = function.body
-    elements = [name for name in body.inputs if not uniform or name in ("g", "x")]
+    elements = [name for name in body.inputs if form != "uniform" or name in ("g", "x")]
     shared = frozenset(body.settled(set(body.inputs) - set(elements)))
     once = body.needed([ast.Name(name) for name in shared], set())
-    expensive = [n for n in body.assignments if is_expensive(body.assignments[n])]
-    expensive = [name for name in expensive if name not in shared]
-
-    def assign(name: str) -> str:
-        value = body.assignments[name]
-        return f"const {ctype} {name} = {c_expression(value, kind, shared)};"
-
-    def loop(targets: dict[str, ast.expr]) -> list[str]:
-        values = list(targets.values())
-        known = {*expensive, *once}
-        used = body.used(values, known)
-        return [
-            "        S3S4_INDEPENDENT",
-            "        for (ptrdiff_t i = 0; i < m; i++) {",
-            *(f"            const {ctype} {n} = in_{n}[i];" for n in elements if n in used),
-            *(f"            const {ctype} {n} = block_{n}[i];" for n in expensive if n in used),
-            *(f"            {assign(name)}" for name in body.needed(values, known)),
-            *(
-                f"            const {ctype} new_{i} = {c_expression(v, kind, shared)};"
-                for i, v in enumerate(values)
-            ),
-            *(f"            {target}[i] = new_{i};" for i, target in enumerate(targets)),
-            "        }",
-        ]
-
-    form = "uniform" if uniform else "block"
     used = body.used(body.outputs, set())
     lines = [
         "S3S4_UNUSED",
@@ -415,10 +443,13 @@ def block_function(function: Function, kind: str, uniform: bool) -> str:
             for i, name in enumerate(body.inputs)
             if name in shared & used
         ),
-        *(f"    {assign(name)}" for name in once if name in used),
+        *(
+            f"    const {ctype} {name} = {c_expression(body.assignments[name], kind, shared)};"
+            for name in once
+            if name in used
+        ),
         "    for (ptrdiff_t start = 0; start < n; start += S3S4_BLOCK) {",
         "        const ptrdiff_t m = S3S4_BLOCK_LENGTH(n - start);",
-        *(f"        {ctype} block_{name}[S3S4_BLOCK];" for name in expensive),
         *(
             f"        const {ctype} *in_{name} = in[{i}] + start;"
             for i, name in enumerate(body.inputs)
@@ -426,10 +457,66 @@ def block_function(function: Function, kind: str, uniform: bool) -> str:
         ),
         *(f"        {ctype} *out_{i} = out[{i}] + start;" for i in range(len(body.outputs))),
     ]
-    for name in expensive:
-        lines += loop({f"block_{name}": body.assignments[name]})
-    lines += loop({f"out_{i}": output for i, output in enumerate(body.outputs)})
+    outputs = {f"out_{i}": output for i, output in enumerate(body.outputs)}
+    expensive = [n for n in body.assignments if is_expensive(body.assignments[n])]
+    expensive = [name for name in expensive if name not in shared]
+    split = [f"        {ctype} block_{name}[S3S4_BLOCK];" for name in expensive]
+    for done, name in enumerate(expensive):
+        step = {f"block_{name}": body.assignments[name]}
+        split += element_loop(body, kind, elements, expensive[:done], step)
+    split += element_loop(body, kind, elements, expensive, outputs)
+    conditions = [needs for limit, needs in SHORT.items() if operations(body) <= limit]
+    exponentials = [n for n in expensive if is_expensive(body.assignments[n], EXPONENTIALS)]
+    if (
+        conditions
+        and 0 < len(expensive) == len(exponentials) <= 2
+        and (form != "block" or set(elements) <= {"g", "x"})
+    ):
+        whole = element_loop(body, kind, elements, [], outputs)
+        lines += [f"#if {conditions[0]}", *whole, "#else", *split, "#endif"]
+    else:
+        lines += split
     return "\n".join([*lines, "    }", "}"])
+
+
+def operations(body: Body) -> int:
+    """How many each element takes, beside its exponentials, in a loop that shares parameters."""
+    steps = [body.assignments[name] for name in body.needed(body.outputs, set())]
+    parameters = set(body.inputs) - {"g", "x"}
+
+    def count(node: ast.AST) -> int:
+        if isinstance(node, ast.IfExp) and names(node.test) <= parameters:
+            return max(count(node.body), count(node.orelse))
+        is_operation = isinstance(node, ast.BinOp | ast.IfExp | ast.Call)
+        return is_operation + sum(map(count, ast.iter_child_nodes(node)))
+
+    return sum(map(count, [*steps, *body.outputs]))
+
+
+def element_loop(
+    body: Body, kind: str, elements: list[str], known: list[str], targets: dict[str, ast.expr]
+) -> list[str]:
+    """One loop over a block, from inputs and known intermediate blocks to targets."""
+    ctype = C_TYPES[kind][0]
+    shared = frozenset(body.settled(set(body.inputs) - set(elements)))
+    values = list(targets.values())
+    assigned = {*known, *(name for name in shared if name in body.assignments)}
+    steps = body.needed(values, assigned)
+    used = body.used(values, assigned)
+
+    def c(value: ast.expr) -> str:
+        return c_expression(value, kind, shared)
+
+    return [
+        "        S3S4_INDEPENDENT",
+        "        for (ptrdiff_t i = 0; i < m; i++) {",
+        *(f"            const {ctype} {n} = in_{n}[i];" for n in elements if n in used),
+        *(f"            const {ctype} {n} = block_{n}[i];" for n in known if n in used),
+        *(f"            const {ctype} {n} = {c(body.assignments[n])};" for n in steps),
+        *(f"            const {ctype} new_{i} = {c(v)};" for i, v in enumerate(values)),
+        *(f"            {target}[i] = new_{i};" for i, target in enumerate(targets)),
+        "        }",
+    ]
 
 
 HEADER = """\
@@ -438,7 +525,9 @@ HEADER = """\
  * s3s4_<name>_<f32|f64|ld>(x, parameters...) computes one element.
  * s3s4_<name>_block_<f32|f64>(n, in, out) computes n elements, n a multiple of 16, from arrays
  * in[0] = x, in[1] = first parameter, ... to arrays out[0], ...; out may be one of in.
- * s3s4_<name>_uniform_<f32|f64> takes parameters of one element each, at most S3S4_UNIFORM_MAX.
+ * s3s4_<name>_ordinary_<f32|f64>, where there is one, takes parameters from 0 to S3S4_ORDINARY_MAX
+ * and is faster. s3s4_<name>_uniform_<f32|f64> takes parameters of one element each, from
+ * -S3S4_ORDINARY_MAX to S3S4_ORDINARY_MAX, or NaN. All give the same bits.
  *
  * C99 and C++17, no library but libm. Compilers vectorise the block functions with -O3
  * -fno-math-errno -fno-trapping-math and flags for the processor. After Python.h, s3s4_import()
@@ -452,7 +541,9 @@ HEADER = """\
 #include "vecmath.h"
 
 #define S3S4_BLOCK 256
-#define S3S4_BLOCK_LENGTH(left) (((left) < S3S4_BLOCK ? (left) : S3S4_BLOCK) & ~(ptrdiff_t)15)
+/* The smaller of a block and a multiple of 16, in a form that shows it is one and not 0. */
+#define S3S4_BLOCK_LENGTH(left) \\
+    (((((left) < S3S4_BLOCK ? (left) : S3S4_BLOCK) - 1) & ~(ptrdiff_t)15) + 16)
 
 /* Not inline, which changes what gcc makes of the loops. */
 #if defined(__GNUC__)
@@ -473,18 +564,23 @@ HEADER = """\
 
 def header(functions: list[Function]) -> str:
     parts = [HEADER]
-    for function in functions:
+    for function in map(without_idle_scales, functions):
         parts += [scalar_function(function, kind) for kind in C_TYPES if function.public]
         for kind in BLOCK_TYPES:
-            forms = uniform_forms(function)
-            parts += [block_function(function, kind, uniform) for uniform in forms]
+            parts += [block_function(function, kind, form) for form in forms(function)]
     parts += ['#include "rows.h"', '#ifdef Py_PYTHON_H\n#include "s3s4_api.h"\n#endif', "#endif\n"]
     return "\n\n".join(parts)
 
 
-def uniform_forms(function: Function) -> list[bool]:
-    """A function without parameters has one form for both."""
-    return [False, True] if set(function.body.inputs) - {"g", "x"} else [False]
+def forms(function: Function) -> list[str]:
+    """The block functions that differ: what has no parameters needs but one."""
+    if not set(function.body.inputs) - {"g", "x"}:
+        return ["block"]
+    ordinary = with_ordinary_parameters(function).body
+    is_other = list(map(ast.unparse, ordinary.assignments.values())) != list(
+        map(ast.unparse, function.body.assignments.values())
+    )
+    return ["block", *(["ordinary"] if is_other else []), "uniform"]
 
 
 def c_table(functions: list[Function]) -> str:
@@ -495,7 +591,12 @@ def c_table(functions: list[Function]) -> str:
             lines.append(long_double_loop(function))
     lines.append("static const s3s4_function s3s4_functions[] = {")
     for function in functions:
-        form = "uniform" if True in uniform_forms(function) else "block"
+        own = forms(function)
+        symbols = [
+            f"s3s4_{function.name}_{form if form in own else 'block'}_{kind}"
+            for form in ("block", "ordinary", "uniform")
+            for kind in BLOCK_TYPES
+        ]
         fields = [
             c_string(function.name),
             c_string(function.doc),
@@ -503,8 +604,7 @@ def c_table(functions: list[Function]) -> str:
             str(len(function.body.outputs)),
             str(int(function.public)),
             str(function.exponentials),
-            *(f"s3s4_{function.name}_block_{kind}" for kind in BLOCK_TYPES),
-            *(f"s3s4_{function.name}_{form}_{kind}" for kind in BLOCK_TYPES),
+            *symbols,
             f"s3s4_{function.name}_long" if function.public else "NULL",
         ]
         lines.append("    {" + ",\n     ".join(fields) + "},")

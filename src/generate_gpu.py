@@ -60,6 +60,15 @@ def has_factor(function: Function) -> bool:
     return "g" in function.body.inputs
 
 
+def operands(function: Function) -> list[str]:
+    """Inputs as a kernel calls them: a parameter may have any name, so one of an index as well."""
+    return [operand(name) for name in function.body.inputs]
+
+
+def operand(name: str) -> str:
+    return name if name in ("g", "x") else f"p_{name}"
+
+
 def outputs(function: Function) -> list[str]:
     return [f"out{i}" for i in range(len(function.body.outputs))]
 
@@ -80,8 +89,8 @@ def scalar(function: Function) -> list[str]:
 
 
 def call(function: Function, read: Callable[[str], str], targets: list[str]) -> str:
-    values = listed([read(v) for v in variables(function)])
-    return f"{listed(targets)} = {function.name}_element({values})"
+    values = [read(operand(name)) for name in variables(function)]
+    return f"{listed(targets)} = {function.name}_element({listed(values)})"
 
 
 def element(function: Function, read: Callable[[str], str], targets: list[str]) -> list[str]:
@@ -94,7 +103,7 @@ def element(function: Function, read: Callable[[str], str], targets: list[str]) 
 
 def flat(function: Function, width: int, shared: bool) -> list[str]:
     """Contiguous arrays; `shared`: each parameter is one number."""
-    inputs, outs = function.body.inputs, outputs(function)
+    inputs, outs = operands(function), outputs(function)
     arrays = [name for name in inputs if not shared or name in ("g", "x")]
 
     def lanes(name: str) -> list[str]:
@@ -173,7 +182,7 @@ def strided(name: str) -> str:
 
 def walk(function: Function) -> list[str]:
     """Arrays of four axes and any strides."""
-    inputs, outs = function.body.inputs, outputs(function)
+    inputs, outs = operands(function), outputs(function)
     at = listed(list(AXES))
     return [
         f"def {function.name}_walk({listed([*steps(AXES), *inputs, *outs])}):",
@@ -191,7 +200,7 @@ def reduce(function: Function) -> list[str]:
     A block takes one sum, or a piece of it: it adds what its threads have summed, each in two
     numbers, and leaves one pair.
     """
-    inputs, outs = function.body.inputs, outputs(function)
+    inputs, outs = operands(function), outputs(function)
     at = listed(list(AXES))
     sums = outs[1:]
     lines = [

@@ -32,6 +32,8 @@ cdef extern from *:
         int inputs, outputs, is_public, exponentials;
         void (*block_f32)(ptrdiff_t, const float *const *, float *const *);
         void (*block_f64)(ptrdiff_t, const double *const *, double *const *);
+        void (*ordinary_f32)(ptrdiff_t, const float *const *, float *const *);
+        void (*ordinary_f64)(ptrdiff_t, const double *const *, double *const *);
         void (*uniform_f32)(ptrdiff_t, const float *const *, float *const *);
         void (*uniform_f64)(ptrdiff_t, const double *const *, double *const *);
         void (*element)(const long double *, long double *);
@@ -65,14 +67,16 @@ cdef extern from *:
         int exponentials
         void (*block_f32)(Py_ssize_t, const float **, float **) noexcept nogil
         void (*block_f64)(Py_ssize_t, const double **, double **) noexcept nogil
+        void (*ordinary_f32)(Py_ssize_t, const float **, float **) noexcept nogil
+        void (*ordinary_f64)(Py_ssize_t, const double **, double **) noexcept nogil
         void (*uniform_f32)(Py_ssize_t, const float **, float **) noexcept nogil
         void (*uniform_f64)(Py_ssize_t, const double **, double **) noexcept nogil
         void (*element)(const long double *, long double *) noexcept nogil
 
     Function[] functions "s3s4_functions"
     int FUNCTIONS "S3S4_FUNCTIONS"
-    float UNIFORM_MAX_F32 "S3S4_UNIFORM_MAX_f32"
-    double UNIFORM_MAX_F64 "S3S4_UNIFORM_MAX_f64"
+    float ORDINARY_MAX_F32 "S3S4_ORDINARY_MAX_f32"
+    double ORDINARY_MAX_F64 "S3S4_ORDINARY_MAX_f64"
 
     ctypedef struct Symbol "s3s4_symbol":
         const char *name

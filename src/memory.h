@@ -20,7 +20,7 @@
         memcpy(to + i * (to_step), &element, sizeof element);                     \
     }
 
-/* Known steps are vectorised: every second element, and one element for all. */
+/* Known steps are vectorised: every second element, one element for all, and backwards. */
 #define S3S4_COPY_STRIDED(type)                                                   \
     {                                                                             \
         const ptrdiff_t step = (ptrdiff_t)sizeof(type);                           \
@@ -28,6 +28,8 @@
             S3S4_COPY_ELEMENTS(type, step, 2 * step)                              \
         else if (to_stride == step && from_stride == 0)                           \
             S3S4_COPY_ELEMENTS(type, step, 0)                                     \
+        else if (to_stride == step && from_stride == -step)                       \
+            S3S4_COPY_ELEMENTS(type, step, -step)                                 \
         else                                                                      \
             S3S4_COPY_ELEMENTS(type, to_stride, from_stride)                      \
     }
@@ -44,9 +46,9 @@ static inline void s3s4_copy(char *to, ptrdiff_t to_stride, const char *from,
 #define S3S4_SWAP(type, swapped)                                                  \
     for (ptrdiff_t i = 0; i < n; i++) {                                           \
         type element;                                                             \
-        memcpy(&element, at + i * size, sizeof element);                          \
+        memcpy(&element, at + i * (ptrdiff_t)sizeof element, sizeof element);     \
         element = swapped(element);                                               \
-        memcpy(at + i * size, &element, sizeof element);                          \
+        memcpy(at + i * (ptrdiff_t)sizeof element, &element, sizeof element);     \
     }
 
 /* Reverse the bytes of n contiguous elements of 2, 4 or 8 bytes. */

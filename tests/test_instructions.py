@@ -68,11 +68,14 @@ def test_every_kernel_has_an_expected_count(variant: str) -> None:
 
 @pytest.mark.parametrize("variant", instructions.EXECUTED)
 def test_reading_agrees_with_counting(variant: str) -> None:
-    """What is read is what is executed, but for loops split by the sign of k: one half is run."""
+    """What is read is what is executed, but for loops split by the sign of k: one half is run.
+
+    That half may be the shorter one.
+    """
     executed = counts(variant)
     read = instructions.read(variant)
     for kernel, count in executed.items():
-        assert 0.5 * read[kernel] <= count <= 1.01 * read[kernel], kernel
+        assert 0.45 * read[kernel] <= count <= 1.01 * read[kernel], kernel
 
 
 @pytest.mark.parametrize("variant", EXPECTED)
@@ -103,8 +106,8 @@ def test_float32_loops_hold_no_double(variant: str) -> None:
 
 
 REPORTS = {
-    "gcc": (["-fopt-info-vec-optimized"], r"s3s4\.h:(\d+):\d+: optimized: +loop vectorized"),
-    "clang": (["-Rpass=loop-vectorize"], r"s3s4\.h:(\d+):\d+: remark: vectorized loop"),
+    "gcc": (["-fopt-info-vec-optimized"], r"loops\.i:(\d+):\d+: optimized: +loop vectorized"),
+    "clang": (["-Rpass=loop-vectorize"], r"loops\.i:(\d+):\d+: remark: vectorized loop"),
 }
 
 
@@ -124,18 +127,23 @@ def test_compiler_reports_every_loop_vectorised(
     generate = [ROOT / "src" / "generate.py", ROOT / "src" / "formulas.py", "s3s4.h", header]
     subprocess.run([sys.executable, *generate], check=True)
     text = header.read_text()
-    functions = re.findall(r"^static void (s3s4_\w+_(?:block|uniform)_f\d\d)\(", text, re.M)
+    form = r"(?:block|ordinary|uniform)_f\d\d"
+    functions = re.findall(rf"^static void (s3s4_\w+_{form})\(", text, re.M)
     source = tmp_path / "all.c"
     # Static functions must be used to be compiled.
     source.write_text(f'#include "s3s4.h"\nvoid (*const used[])() = {{{", ".join(functions)}}};\n')
     report, pattern = REPORTS[compiler]
     flags = s3s4._cpu.load(variant).flags.split()
-    command = [program, "-c", f"-I{ROOT / 'src'}", source, "-o", tmp_path / "all.o"]
     known = [flag for flag in flags if understood(program, flag, tmp_path)]
-    done = subprocess.run([*command, *known, *report], capture_output=True, text=True, check=True)
+    # Preprocessed first: which of the loops there are depends on the variant.
+    preprocessed = tmp_path / "loops.i"
+    command = [program, "-E", "-P", f"-I{ROOT / 'src'}", source, "-o", preprocessed, *known]
+    subprocess.run(command, check=True)
+    command = [program, "-c", preprocessed, "-o", tmp_path / "loops.o", *known, *report]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     loops = {
         number
-        for number, line in enumerate(text.splitlines(), 1)
+        for number, line in enumerate(preprocessed.read_text().splitlines(), 1)
         if re.match(r"\s+for \(ptrdiff_t i = 0; i < m; i\+\+\)", line)
     }
     vectorised = {int(number) for number in re.findall(pattern, done.stderr)}

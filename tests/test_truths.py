@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from s3s4 import s3, s4
+from s3s4 import _cpu, s3, s4
 
 DTYPES = ("float32", "float64", "longdouble")
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -151,3 +151,18 @@ def test_underflow_is_not_the_clamp_of_an_exp(dtype):
     for value in (s3(x), s4(x, 5), s3.derivative(x), s4.derivative(x, 5)):
         assert (np.abs(value) < info.tiny).all()
     assert s3(-info.max) == s4(-info.max, 5) == 0
+
+
+@pytest.mark.parametrize("variant", _cpu.VARIANTS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_values_below_the_smallest_normal_number_are_zero(dtype, variant):
+    """Subnormal numbers would take a processor a hundred times as long."""
+    ufuncs = _cpu.load(variant).ufuncs
+    smallest = float(np.finfo(dtype).smallest_normal)
+    end = np.log(smallest)
+    x = np.linspace(end - 40, end + 1, 20000).astype(dtype)
+    for values in (ufuncs["s3"](x), ufuncs["s4"](x, 5.0), ufuncs["s4"](-x / 5, 5.0)):
+        assert ((values == 0) | (np.abs(values) >= smallest)).all()
+    clear = x < end - 0.01
+    assert (ufuncs["s3"](x)[clear] == 0).all()
+    assert (ufuncs["s3"](x)[x > end + 0.01] > 0).all()

@@ -199,6 +199,18 @@ def test_broadcasting(ufunc):
     assert ufunc(x[:, :1], k[:1]).shape == x.shape
 
 
+@binary
+@every_dtype
+def test_an_element_does_not_depend_on_the_parameters_of_others(ufunc, dtype):
+    x, k = inputs(2, 4000, dtype)
+    steep = np.finfo(dtype).max
+    mixed = np.concatenate([np.abs(k), [-1, steep, np.inf, np.nan]]).astype(dtype)
+    with np.errstate(all="ignore"):
+        results = ufunc(np.append(x, x[:4]), mixed)
+    assert_same_bits(results[:4000], ufunc(x, np.abs(k)))
+    assert_same_bits(results[:40], np.array([ufunc(x[i], mixed[i]) for i in range(40)]))
+
+
 # --- Methods -------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,57 @@
+"""Prints the time of every ufunc in cache on one thread, by variant, beside np.exp.
+
+Usage: python benchmarks/in_cache.py
+
+Design: memory is out of the picture at this size, and so are threads: what is left is the machine
+code, whose instructions (tests/instructions.json) stand beside the times.
+"""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import threads
+
+N = 1 << 14
+SECONDS = 20.0
+INSTRUCTIONS = Path(__file__).parents[1] / "tests" / "instructions.json"
+
+
+def main() -> None:
+    """Measure and print."""
+    threads.hold(1)
+    import numpy as np
+
+    from s3s4 import _cpu
+    from tables import markdown
+    from timing import race
+
+    counts = json.loads(INSTRUCTIONS.read_text())
+    ufuncs = {variant: _cpu.load(variant).ufuncs for variant in _cpu.VARIANTS if variant in counts}
+    rows = []
+    for dtype, kind in (("float64", "f64"), ("float32", "f32")):
+        x = np.random.default_rng(0).uniform(-12, 12, N).astype(dtype)
+        out = np.empty_like(x), np.empty_like(x)
+        contenders = {"np.exp": partial(np.exp, x, out=out[0])}
+        for variant, functions in ufuncs.items():
+            for name, ufunc in functions.items():
+                k = [x.dtype.type(5)] * (ufunc.nin - 1)
+                call = partial(ufunc, x, *k, out=out[: ufunc.nout])
+                contenders[f"{name} {variant}"] = call
+        timings = race(contenders, SECONDS, min_turns=100, max_turns=400, pause=0.0)
+        exp = timings["np.exp"].best
+        for label, timing in timings.items():
+            name, variant = label.split() if " " in label else (label, "")
+            known = counts.get(variant, {})
+            form = f"{name}_uniform_{kind}"
+            instructions = known.get(form, known.get(f"{name}_block_{kind}", ""))
+            ns, times = timing.best / N * 1e9, timing.best / exp
+            rows.append(
+                [f"{name}, {dtype}", variant, f"{ns:.2f}", f"{times:.2f}x", str(instructions)]
+            )
+    head = ["16384 elements", "variant", "ns an element", "times np.exp", "instructions an element"]
+    print(markdown(head, rows))
+
+
+if __name__ == "__main__":
+    main()
