@@ -9,11 +9,15 @@
 #   make dev          .venv with an editable install: edit, then .venv/bin/pytest (import rebuilds)
 #   make lint         ruff, cython-lint, mypy, pyright
 #   make bench        this package beside its peers (downloads them)
+#   make bench-family every activation beside its peers
+#   make pages        the page of every activation, their index, the gallery
+#   make family       docs/family.md: every activation, how it was checked, how fast it is
 #   make wheel        build/wheel/*.whl
 #   make sdist        build/sdist/*.tar.gz, and a check that it builds the same wheel without git
 #   make audit        build/repaired/*.whl, for any Linux of its tag
 #   make smoke        that wheel in a fresh environment of every Python found
 #   make gpu-check    what NVIDIA's compilers make of the GPU kernels, without a GPU
+#   make gpu-roofline what would limit them on a card, predicted from their machine code
 #   make portability  builds and tests with clang, and with a compiler that can do the least
 #   make clean
 #
@@ -24,13 +28,14 @@
 
 PYTHON ?= python3
 PIP := -m pip --disable-pip-version-check
-# From a folder without the package's source, which would hide the installed one and its stubs.
+# mypy and pyright run in folders without the package's source, which would hide the installed one.
 MYPY := $(CURDIR)/.venv-lint/bin/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
 SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
-    src/*.py src/*.pyx src/*.pxi src/*.h src/meson.build s3s4/*.py s3s4/*.pyi s3s4/py.typed s3s4/meson.build)
+    src/*.py src/*.pyx src/*.pxi src/*.h src/meson.build s3s4/*.py s3s4/_gpu/*.py s3s4/*.pyi s3s4/py.typed \
+    s3s4/meson.build)
 
-.PHONY: demo test slow fuzz sanitize arm64 dev lint bench wheel sdist audit smoke gpu-check \
-    portability clean
+.PHONY: demo test slow fuzz sanitize arm64 dev lint bench bench-family pages family wheel sdist audit \
+    smoke gpu-check gpu-roofline portability clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -68,10 +73,19 @@ lint: .venv-lint/installed
 	rm -rf build/types && mkdir build/types && cp tests/typing_example.py build/types
 	cd build/types && echo {} > pyrightconfig.json && \
 	    $(CURDIR)/.venv-lint/bin/pyright --pythonpath $(CURDIR)/.venv-lint/bin/python
-	cd src && $(MYPY) generate_stubs.py generate_embedding.py
+	cd src && $(MYPY) generate_stubs.py generate_embedding.py generate_rows.py
 
 bench: .venv-bench/installed
 	.venv-bench/bin/python benchmarks/bench.py $(ARGS)
+
+bench-family: .venv-bench/installed
+	.venv-bench/bin/python benchmarks/family.py $(ARGS)
+
+pages: .venv-cli/installed
+	.venv-cli/bin/python docs/pages.py
+
+family: .venv-slow/installed
+	.venv-slow/bin/python docs/family.py
 
 wheel: build/wheel/built
 
@@ -91,7 +105,10 @@ smoke: audit
 	done
 
 gpu-check: .venv-gpu-check/installed
-	PYTHONSAFEPATH=1 .venv-gpu-check/bin/python tests/gpu_check.py $(ARGS)
+	.venv-gpu-check/bin/python benchmarks/gpu_check.py $(ARGS)
+
+gpu-roofline: .venv-gpu-check/installed
+	.venv-gpu-check/bin/python benchmarks/gpu_roofline.py --write docs/gpu.md $(ARGS)
 
 portability: .venv-build/requirements .venv-test/installed
 	.ci/other-compiler clang "$(CURDIR)/.venv-test/bin/python"

@@ -55,7 +55,8 @@ def main() -> None:
         task = bar.add_task("contenders", total=cells)
         present = grid.present()
         allowance = QUICK_SECONDS if options.quick else FULL_SECONDS
-        for cell in grid.measure(quantities, sizes, present, allowance, is_quick=options.quick):
+        seconds = 1.0 if options.quick else None
+        for cell in grid.measure(quantities, sizes, present, allowance, seconds):
             bar.advance(task)
             if isinstance(cell, str):
                 bar.console.print(f"left out: {cell}")
@@ -73,7 +74,7 @@ def main() -> None:
         results.store("grid", content)
         print(f"written: {results.store('layouts', layout_rows)}")
     target = results.FOLDER / "bench.png"
-    picture.draw(content, machine.title(machine.describe()), target)
+    picture.draw(content, machine.title(machine.describe(), "S3 and S4: time an element"), target)
     print(f"written: {target}")
 
 

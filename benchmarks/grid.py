@@ -35,7 +35,8 @@ class Cell:
     timings : dict
         For each contender that took part its `Timing`.
     complaints : dict
-        For each contender with a wrong result, what is wrong with it.
+        For each contender that was not timed the reason: what is wrong with its result, or what it
+        has no means for.
     """
 
     quantity: str
@@ -75,7 +76,7 @@ class Prepared:
     slow : dict
         The only draw of those that take longer than `ONE_DRAW`.
     complaints : dict
-        Wrong results, which are not timed.
+        Why a contender is not timed: a wrong result, or no means to compute it.
     """
 
     calls: dict[str, Callable[[], Any]] = field(default_factory=dict)
@@ -87,9 +88,13 @@ def prepare(job: Job, names: Sequence[str]) -> Prepared:
     """Prepare and check contenders."""
     prepared = Prepared()
     for name in names:
-        call = CONTENDERS[name].prepare(job)
-        start = time.perf_counter()
-        result = call()
+        try:
+            call = CONTENDERS[name].prepare(job)
+            start = time.perf_counter()
+            result = call()
+        except NotImplementedError as reason:
+            prepared.complaints[name] = str(reason)
+            continue
         seconds = time.perf_counter() - start
         wrong = "" if CONTENDERS[name].is_limit else complaint(job, result)
         if wrong:
@@ -106,8 +111,7 @@ def measure(
     sizes: Sequence[int],
     names: Sequence[str],
     allowance: float,
-    *,
-    is_quick: bool = False,
+    seconds: float | None = None,
 ) -> Iterator[Cell | str]:
     """Run the grid; yield each cell, or a line that says why it was left out.
 
@@ -121,8 +125,8 @@ def measure(
         Contenders, s3s4 among them.
     allowance : float
         Seconds for all of it.
-    is_quick : bool
-        Whether a second for each race must do.
+    seconds : float, optional
+        What must do for each race, in place of a time that goes by the size.
     """
     # exp overflows in the definition where s3s4 has no need to: that is the peers' own affair.
     warnings.filterwarnings("ignore", "overflow encountered in exp", RuntimeWarning)
@@ -146,8 +150,8 @@ def measure(
                 prepared = prepare(job, names)
                 timings = race(
                     prepared.calls,
-                    1.0 if is_quick else budget(n),
-                    min_turns=2 if is_quick or n >= 10**8 else 3,
+                    seconds or budget(n),
+                    min_turns=2 if seconds or n >= 10**8 else 3,
                 )
                 timings |= prepared.slow
                 an_element[quantity, dtype] = sum(t.best for t in timings.values()) / n

@@ -50,7 +50,7 @@ import s3s4
 
 for dtype in (np.float32, np.float64):
     x = np.linspace(-12, 12, {ELEMENTS}).astype(dtype)
-    for activation in s3s4.activations.values():
+    for activation in filter(lambda a: isinstance(a, s3s4.Activation), s3s4.activations.values()):
         defaults = list(activation.parameters.values())
         # One value for all elements, one for each, and negative ones.
         each = [np.full_like(x, p) for p in defaults]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from definitions import NUMPY
+import s3s4
+from definitions import EXACT
 
 Array = npt.NDArray[Any]
 
@@ -22,6 +23,9 @@ QUANTITIES = {
 
 K = 5.0
 """The default k of S4."""
+
+LARGEST_TERM = 5.0
+"""What the terms of the formulas reach: k in the derivative of S4; x in those of the rectifiers."""
 
 TOLERANCE = 64
 """Largest error of a contender, in eps of its dtype and units of the largest term.
@@ -68,20 +72,25 @@ class Job:
         return Job(quantity, self.x, self.grad, self.out)
 
 
+def split(quantity: str) -> tuple[str, str]:
+    """Return the activation that a quantity is of, and what of it: "", "dx", "value_dx" ..."""
+    for what in ("value_dx", "backward", "dx"):
+        if quantity.endswith(f"_{what}"):
+            return quantity.removesuffix(f"_{what}"), what
+    return quantity, ""
+
+
+def parameters(quantity: str) -> tuple[float, ...]:
+    """Return the parameters that a quantity is computed with: the defaults."""
+    return tuple(s3s4.activations[split(quantity)[0]].parameters.values())
+
+
 def expected(job: Job) -> tuple[Array, ...]:
     """Compute the checked elements from the definition, in long double."""
     x, grad = (a[:CHECKED].astype(np.longdouble) for a in (job.x, job.grad))
-    match job.quantity:
-        case "s3":
-            return (NUMPY.s3(x),)
-        case "s4":
-            return (NUMPY.s4(x, K),)
-        case "s4_dx":
-            return (NUMPY.s4_dx(x, K),)
-        case "s4_value_dx":
-            return NUMPY.s4_value_dx(x, K)
-        case _:
-            return NUMPY.s4_backward(grad, x, K)
+    formula, values = getattr(EXACT, job.quantity), parameters(job.quantity)
+    result = formula(grad, x, *values) if job.quantity == "s4_backward" else formula(x, *values)
+    return result if isinstance(result, tuple) else (result,)
 
 
 def complaint(job: Job, result: Any) -> str:
@@ -101,7 +110,7 @@ def complaint(job: Job, result: Any) -> str:
         if want.ndim == 0 and job.x.size > CHECKED:
             continue
         terms = 1 if want.ndim else job.x.size
-        scale = K * terms * (abs(job.grad[0]) if job.quantity == "s4_backward" else 1)
+        scale = LARGEST_TERM * terms * (abs(job.grad[0]) if job.quantity == "s4_backward" else 1)
         error = np.max(abs(array.reshape(-1)[:CHECKED] - want)) / scale / np.finfo(job.x.dtype).eps
         if not error <= TOLERANCE:
             return f"error of {error:.3g} units, tolerance {TOLERANCE}"

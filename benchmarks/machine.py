@@ -61,11 +61,10 @@ def describe() -> dict[str, Any]:
     }
 
 
-def title(description: dict[str, Any]) -> str:
+def title(description: dict[str, Any], what: str) -> str:
     """Say in a line what a picture shows."""
     return (
-        "S3 and S4: time an element, every contender on "
-        f"{description['threads']} threads of {description['processor']}"
+        f"{what}, every contender on {description['threads']} threads of {description['processor']}"
     )
 
 

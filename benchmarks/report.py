@@ -3,20 +3,23 @@
 Usage: python benchmarks/report.py RESULTS.json docs/performance.md
 
 Replaces what stands between ``<!-- begin: SECTION -->`` and ``<!-- end: SECTION -->``, for each
-section that the document has (machine, summary, grid, layouts, published, targets, instructions),
-and draws ``performance.png`` beside it.
+section that the document has (machine, summary, grid, layouts, published, targets, family,
+instructions), and draws ``performance.png`` and ``family.png`` beside it.
 """
 
 import argparse
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import family_tables
 import machine
 import picture
 import tables
+from document import fill
+
+FAMILY_PICTURE = "![Every activation: each contender's time over that of s3s4](family.png)\n\n"
 
 
 def sections(results: dict[str, Any]) -> dict[str, str]:
@@ -27,6 +30,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
         "layouts": ("layouts", tables.layouts),
         "published": ("published", tables.published),
         "targets": ("targets", tables.targets),
+        "family": ("family", lambda content: FAMILY_PICTURE + family_tables.family(content)),
     }
     written = {
         name: write(results[source]["content"])
@@ -41,23 +45,6 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
     return written
 
 
-def fill(document: str, written: dict[str, str]) -> str:
-    """Replace the marked parts of a document; refuse one that has a mark without results."""
-
-    def replace(match: re.Match[str]) -> str:
-        name = match["name"]
-        if name not in written:
-            raise SystemExit(f"no results for the section {name!r}")
-        return f"{match['begin']}\n{written[name]}{match['end']}"
-
-    return re.sub(
-        r"(?P<begin><!-- begin: (?P<name>[\w-]+) -->).*?(?P<end><!-- end: (?P=name) -->)",
-        replace,
-        document,
-        flags=re.DOTALL,
-    )
-
-
 def main() -> None:
     """Read the results, write the document and its picture."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -69,7 +56,13 @@ def main() -> None:
     if "grid" in results:
         file = options.document.with_suffix(".png")
         grid = results["grid"]
-        picture.draw(grid["content"], machine.title(grid["machine"]), file)
+        picture.draw(
+            grid["content"], machine.title(grid["machine"], "S3 and S4: time an element"), file
+        )
+    if "family" in results:
+        family = results["family"]
+        title = machine.title(family["machine"], "Times s3s4")
+        picture.draw_family(family["content"], title, options.document.with_name("family.png"))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 # Design:
 # - An error of the user's or the machine's is one line on standard error and exit code 2; a
 #   traceback is always a bug. Click's own three-line errors are brought into that form by `main`.
-# - Names and parameters of activations come from `s3s4.activations`, so a new one needs nothing
+# - Names and parameters of activations come from their table, so a new one needs nothing
 #   here.
 # - Matplotlib is imported by the commands that draw, so that the others start quickly without it.
 
@@ -11,12 +11,13 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import s3s4
+from s3s4._activation import elementwise
 from s3s4._arrays import DataError
 from s3s4._formats import recognise
 from s3s4._streams import STANDARD_ERROR, reading, writing
@@ -39,12 +40,25 @@ except ModuleNotFoundError:
 
 
 PICTURES = (".png", ".svg", ".pdf")
+NAMES = f"NAME is one of: {', '.join(elementwise)}."
 
 
 class Failure(click.ClickException):
     """Something that the user can mend."""
 
     exit_code = 2
+
+
+def known(context: click.Context, parameter: click.Parameter, names: Any) -> Any:
+    """Refuse a name that is none with those close to it; Click's own choice would list them all."""
+    for name in [names] if isinstance(names, str) else names:
+        try:
+            s3s4.get(name)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+        if name not in elementwise:
+            raise click.BadParameter(f"{name} is a function of rows, not of single numbers")
+    return names
 
 
 def print_cflags(context: click.Context, _: object, wanted: bool) -> None:
@@ -65,10 +79,11 @@ def print_cflags(context: click.Context, _: object, wanted: bool) -> None:
 )
 @click.version_option(s3s4.__version__, message="%(prog)s %(version)s")
 def commands() -> None:
-    """Apply the activation functions S3 and S4 and their derivatives to files of numbers.
+    """Apply activation functions and their derivatives to files of numbers, or draw them.
 
     \b
     s3s4 apply s4 in.npy out.npy       S4 of every number in a file
+    s3s4 plot gelu mish --derivative   a picture of functions and their derivatives
     s3s4 demo                          the functions at work on real data
     s3s4 doctor                        is there a GPU, is it right, how fast
     """
@@ -77,13 +92,24 @@ def commands() -> None:
 def parameter_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command one option for each parameter that any activation has."""
     owners: dict[str, list[str]] = {}
-    for name, activation in s3s4.activations.items():
+    for name, activation in elementwise.items():
         for parameter, default in activation.parameters.items():
             owners.setdefault(parameter, []).append(f"{name} (default {default:g})")
     for parameter, uses in reversed(owners.items()):
         text = f"Parameter {parameter} of {', '.join(uses)}."
         command = click.option(f"--{parameter}", parameter, type=float, help=text)(command)
     return command
+
+
+def given(parameters: Mapping[str, float | None], names: Sequence[str]) -> dict[str, float]:
+    """Return the parameters that were given, if each belongs to one of the activations named."""
+    values = {key: value for key, value in parameters.items() if value is not None}
+    for key, value in values.items():
+        if not any(key in elementwise[name].parameters for name in names):
+            raise click.UsageError(f"{key} is no parameter of {', '.join(names)}")
+        if math.isnan(value):
+            raise click.BadParameter("nan is not a number", param_hint=f"'--{key}'")
+    return values
 
 
 def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -98,8 +124,8 @@ def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[...
     )
 
 
-@commands.command(epilog=f"NAME is one of: {', '.join(s3s4.activations)}.")
-@click.argument("name", type=click.Choice(list(s3s4.activations)), metavar="NAME")
+@commands.command(epilog=NAMES)
+@click.argument("name", callback=known, metavar="NAME")
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
 @parameter_options
@@ -138,15 +164,8 @@ def apply(
     """
     # Only what was given is passed on: with options the activation may have to take a longer way.
     options: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
-    for key, value in parameters.items():
-        if value is None:
-            continue
-        if key not in s3s4.activations[name].parameters:
-            raise click.UsageError(f"{name} has no parameter {key}")
-        if math.isnan(value):
-            raise click.BadParameter("nan is not a number", param_hint=f"'--{key}'")
-        options[key] = value
-    activation = s3s4.activations[name]
+    options |= given(parameters, [name])
+    activation = elementwise[name]
     function = partial(activation.derivative if derivative else activation, **options)
     # Files are slower than any device: nobody needs to hear that there is no GPU.
     with failures_of(target, source), s3s4.device("cpu"), reading(source) as file:
@@ -204,7 +223,11 @@ def doctor() -> None:
 @click.option("--force", is_flag=True, help="Measure again what is known.")
 @click.option("--plot", "picture", metavar="FILE", help="Draw both curves and where they cross.")
 def calibrate(force: bool, picture: str | None) -> None:
-    """Measure from which size on the GPU is faster than the CPU, if ever."""
+    """Measure from which size on threads pay, and the GPU, if ever.
+
+    What is found is kept, and taken over by every process that computes on the
+    same processor, with as many threads and the same GPU.
+    """
 
     def progress(kind: str, dtype: str, sample: object) -> None:
         click.echo(f"{kind:9} {dtype:8} {sample}", err=True)
@@ -217,13 +240,23 @@ def calibrate(force: bool, picture: str | None) -> None:
         save(_figures.cutovers(found), picture)
 
 
-@commands.command()
+@commands.command(epilog=NAMES)
+@click.argument("names", callback=known, nargs=-1, metavar="[NAME]...")
+@parameter_options
+@click.option("--derivative", is_flag=True, help="Draw the derivatives by x too, below the values.")
 @picture_option("s3s4.png")
-def plot(output: str) -> None:
-    """Draw S3, S4 and their derivatives with their peculiarities marked."""
+def plot(names: tuple[str, ...], derivative: bool, output: str, **parameters: float | None) -> None:
+    """Draw the activations NAME in one picture.
+
+    A parameter holds for those of them that have it. Without a NAME, S3, S4 and
+    their derivatives are drawn with their peculiarities marked.
+    """
+    if not names and (derivative or any(value is not None for value in parameters.values())):
+        raise click.UsageError("Missing argument 'NAME'")
+    values = given(parameters, names)
     from s3s4 import _figures
 
-    save(_figures.curves(), output)
+    save(_figures.compared(names, values, derivative) if names else _figures.curves(), output)
 
 
 @commands.command()

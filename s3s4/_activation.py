@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from s3s4 import _cpu, _dispatch
+from s3s4 import _cpu, _devices, _dispatch
+from s3s4._device_arrays import lies_on_device, on_host
 from s3s4._table import TABLE, Entry
 
 LARGE = 1 << 13
@@ -137,10 +138,10 @@ class Activation:
         device = named.pop("device", None)
         if named:
             raise TypeError(f"backward got an unexpected argument {next(iter(named))!r}")
-        if _dispatch.is_device_array(x):
-            gradients = _dispatch.gpu().backward_on_device(self.name, grad_output, x, values)
+        if lies_on_device(x):
+            gradients = _devices.gpu().backward_on_device(self.name, grad_output, x, values)
         else:
-            backend = _dispatch.gpu() if _dispatch.wanted(device) == "gpu" else _cpu
+            backend = _devices.gpu() if _dispatch.wanted(device) == "gpu" else _cpu
             gradients = self._gradients(grad_output, x, values, backend)
         return gradients if len(gradients) > 1 else gradients[0]
 
@@ -149,7 +150,7 @@ class Activation:
     ) -> tuple[Any, ...]:
         named = zip(self.parameters, parameters, strict=True)
         arguments = {"grad_output": grad_output, "x": x, **dict(named)}
-        arrays = {name: _real(name, value) for name, value in arguments.items()}
+        arrays = {name: real(name, value) for name, value in arguments.items()}
         shape = _shape({name: array for name, array in arrays.items() if name != "grad_output"})
         grad_shape = arrays["grad_output"].shape
         if not _broadcasts(grad_shape, shape):
@@ -200,7 +201,7 @@ class Activation:
                     return ufunc(x, *parameters, *rest, **options)
                 except (TypeError, ValueError) as error:
                     raise self._explained(error, (x, *parameters), options) from None
-        values = self._bind(parameters, options)
+        x, *values = map(on_host, (x, *self._bind(parameters, options)))
         device = options.pop("device", None)
         threshold = options.pop("gpu_threshold", None)
         unknown = options.keys() - UFUNC_OPTIONS
@@ -233,7 +234,7 @@ class Activation:
         arguments = dict(zip(("x", *self.parameters), values, strict=False))
         try:
             for name, value in arguments.items():
-                _real(name, value)
+                real(name, value)
             shape = _shape({name: np.asarray(value) for name, value in arguments.items()})
             out = options.get("out")
             for array in out if isinstance(out, tuple) else (out,):
@@ -249,9 +250,9 @@ class Activation:
         return error
 
 
-def _real(name: str, value: Any) -> np.ndarray:
+def real(name: str, value: Any) -> np.ndarray:
     """The value as an array of real numbers, or an error that names it."""
-    array = np.asarray(value)
+    array = np.asarray(on_host(value))
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
     return array
@@ -339,27 +340,5 @@ def _documentation(name: str, entry: Entry) -> str:
     return "\n".join(lines)
 
 
-activations: dict[str, Activation] = {n: Activation(n, entry) for n, entry in TABLE.items()}
-"""Every activation, by name."""
-
-
-def get(name: str) -> Activation:
-    """The activation of a name.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    Activation
-
-    Raises
-    ------
-    ValueError
-        If there is none of that name.
-    """
-    try:
-        return activations[name]
-    except (KeyError, TypeError):
-        raise ValueError(f"name must be one of {', '.join(activations)}, not {name!r}") from None
+elementwise: dict[str, Activation] = {n: Activation(n, entry) for n, entry in TABLE.items()}
+"""Every activation of single elements, by name."""

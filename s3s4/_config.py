@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from s3s4 import _cpu, _dispatch
+from s3s4 import _cpu, _devices
 
 
 def build_config() -> dict[str, object]:
@@ -26,7 +26,7 @@ def build_config() -> dict[str, object]:
         "flags": _cpu.kernels.flags,
         "openmp": _cpu.openmp_runtime(),
         "threads": _cpu.get_num_threads(),
-        "gpu": _dispatch.status(),
+        "gpu": _devices.status(),
     }
 
 

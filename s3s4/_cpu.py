@@ -128,6 +128,21 @@ def threads(n: int) -> Iterator[None]:
         kernels.set_local_threads(before)
 
 
+def parallel_size(name: str, dtype: np.dtype) -> int:
+    """The number of elements from which on a function of the table uses threads."""
+    return int(kernels.parallel_size(name, dtype == np.float64, False))
+
+
+def usual_parallel_size(name: str, dtype: np.dtype) -> int:
+    """The same by the kernels' constant, before anything was measured."""
+    return int(kernels.parallel_size(name, dtype == np.float64, True))
+
+
+def set_parallel_size(name: str, dtype: np.dtype, n: int) -> None:
+    """Set it for one function; all others of the dtype follow by the work they do."""
+    kernels.set_parallel_size(name, dtype == np.float64, n)
+
+
 def _checked_threads(name: str, n: object) -> int:
     if isinstance(n, bool) or not hasattr(n, "__index__"):
         raise TypeError(f"{name} must be an integer, not {type(n).__name__}")
@@ -240,7 +255,7 @@ def evaluate(
         if not out.flags.writeable:
             return None
         others = [x, *arrays, *(o for o in given if o is not out)]
-        if not all(_apart(out, other) for other in others):
+        if not all(apart(out, other) for other in others):
             return None
     native = dtype.newbyteorder("=")
     results = tuple(
@@ -254,6 +269,9 @@ def evaluate(
     inputs = tuple(a if a.shape == shape else np.broadcast_to(a, shape) for a in [x, *arrays])
     kernels.evaluate(name, inputs, results, len(arrays))
     return results
+
+
+evaluate_rows = kernels.evaluate_rows
 
 
 def _operand(value: Any, scalar: type[np.generic]) -> np.ndarray | None:
@@ -278,7 +296,7 @@ def _one_piece(x: np.ndarray, others: Sequence[np.ndarray]) -> bool:
     )
 
 
-def _apart(out: np.ndarray, other: np.ndarray) -> bool:
+def apart(out: np.ndarray, other: np.ndarray) -> bool:
     """Whether out overlaps another array nowhere, or is exactly the same memory."""
     same = (
         out.ctypes.data == other.ctypes.data

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from s3s4 import _cpu, _dispatch
+from s3s4 import _cpu, _devices
 from s3s4._table import TABLE
 
 ALLOWED = 64.0
@@ -39,16 +39,18 @@ def probe() -> str:
     GPUUnavailable
         If there is none.
     """
-    _dispatch.gpu()
-    return _dispatch.status()
+    _devices.gpu()
+    return _devices.status()
 
 
 def compare() -> Iterator[Check]:
     """Every function and dtype, dense near 0 and far out, with special values."""
-    backend = _dispatch.gpu()
+    backend = _devices.gpu()
     special = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-30, 1e30]
     x = np.concatenate([special, np.linspace(-1, 1, 200), np.linspace(-120, 120, 400)])
     for function, ufunc in _cpu.ufuncs.items():
+        if ufunc.signature is not None:
+            continue  # row functions have no GPU kernels
         for scalar in _cpu.FLOATS:
             difference, right = 0.0, True
             for k in (0.5, 1.0, 5.0, -2.0, 1e4):
@@ -71,7 +73,7 @@ def compare() -> Iterator[Check]:
 
 def speeds() -> Iterator[Speed]:
     """The values of every activation, on arrays that stay on the device."""
-    backend = _dispatch.gpu()
+    backend = _devices.gpu()
     size = SIZES["simulator" if backend.SIMULATED else "device"]
     for name, entry in TABLE.items():
         for scalar in _cpu.FLOATS:

@@ -4,6 +4,8 @@
 # - Figures are made without pyplot, which would look for a display and keep a global state.
 # - What is marked in a picture is computed by the functions in it, so that the two agree.
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import CenteredNorm
@@ -18,6 +20,11 @@ DEFAULT_K = s3s4.s4.parameters["k"]
 # The default k stands out; the others grow darker with k.
 COLOURS = {0.5: "#a6cee3", 1.0: "#6baed6", 2.0: "#3182bd", DEFAULT_K: "#d7301f", 10.0: "#08306b"}
 S3_COLOUR = "#d7301f"
+
+# Where activations are drawn: so far that relu6 bends, so dense that a tenth from one point to the
+# next can only be a jump.
+DENSE = np.linspace(-7, 7, 4001)
+JUMP = 0.1
 
 
 def curves() -> Figure:
@@ -112,6 +119,48 @@ def _note(axes: Axes, text: str, at: tuple[float, float], place: tuple[float, fl
     axes.annotate(text, at, place, arrowprops=arrow, color="0.25", fontsize=9.5)
 
 
+def compared(names: Sequence[str], parameters: Mapping[str, float], derivative: bool) -> Figure:
+    """Draw several activations over each other.
+
+    Parameters
+    ----------
+    names : sequence of str
+    parameters : mapping of str to float
+        Each holds for those activations that have it; the others keep their defaults.
+    derivative : bool
+        Whether to draw the derivatives by x too, below the values.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(figsize=(9, 9 if derivative else 5), layout="constrained", dpi=120)
+    panels = figure.subplots(2 if derivative else 1, 1, sharex=True, squeeze=False)[:, 0]
+    for index, name in enumerate(names):
+        activation = s3s4.activations[name]
+        own = {key: value for key, value in parameters.items() if key in activation.parameters}
+        label = ", ".join([name, *(f"{key} = {value:g}" for key, value in own.items())])
+        style = ("-", "--", ":")[index // 10 % 3]
+        values = activation.value_and_derivative(DENSE, **own)
+        for axes, y in zip(panels, values, strict=False):
+            axes.plot(DENSE, broken(y), color=f"C{index % 10}", linestyle=style, label=label)
+    for axes, title in zip(panels, ("value", "derivative by x"), strict=False):
+        axes.set_ylabel(title)
+        axes.axhline(0, color="0.6", linewidth=0.8, zorder=0)
+        axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].legend(frameon=False)
+    panels[-1].set_xlabel("x")
+    return figure
+
+
+def broken(y: Floats) -> Floats:
+    """Return the values of a function at `DENSE` with a gap where it jumps, and no line there."""
+    y = y.copy()
+    y[1:][np.abs(np.diff(y)) > JUMP] = np.nan
+    return y
+
+
 def terrain(height: Floats, x: Floats, direction: str) -> Figure:
     """Draw what a channel of the demo's layer and S4 make of a landscape.
 
@@ -173,7 +222,8 @@ def cutovers(calibration: s3s4.Calibration) -> Figure:
     """
     comparisons = calibration.comparisons
     figure = Figure(figsize=(14, 8), layout="constrained", dpi=120)
-    panels = figure.subplots(2, -(-len(comparisons) // 2), sharex=True, sharey=True, squeeze=False)
+    columns = max(1, -(-len(comparisons) // 2))
+    panels = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
     for axes, ((kind, dtype), found) in zip(panels.flat, comparisons.items(), strict=False):
         sizes = np.array([sample.size for sample in found.samples])
         for name, times, colour in (

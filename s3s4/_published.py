@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from s3s4 import _cpu, _dispatch
-from s3s4._activation import get
+from s3s4 import _cpu, _devices, _dispatch
+from s3s4._activation import elementwise
+from s3s4._device_arrays import lies_on_device
 
 
 class _Published:
@@ -15,7 +16,7 @@ class _Published:
 
     def __init__(self, device: str, gpu_threshold: int | None) -> None:
         if _dispatch.wanted(device) == "gpu":
-            _dispatch.gpu()
+            _devices.gpu()
         if gpu_threshold is not None and (
             isinstance(gpu_threshold, bool)
             or not isinstance(gpu_threshold, int)
@@ -27,7 +28,7 @@ class _Published:
 
     def __call__(self, x: Any, derivative: bool = False) -> Any:
         """The values at x, or the derivatives by x."""
-        activation = get(self._name)
+        activation = elementwise[self._name]
         call = activation.derivative if derivative else activation
         return call(x, *self._parameters(), device=self.device, gpu_threshold=self.gpu_threshold)
 
@@ -45,17 +46,17 @@ class _Published:
     @property
     def is_gpu_available(self) -> bool:
         """Whether this object could compute on a GPU."""
-        return _dispatch.available()
+        return _devices.available()
 
     def get_backend_info(self, x: Any) -> dict[str, Any]:
         """Where a call with x computes, and why."""
-        array = x if _dispatch.is_device_array(x) else np.asarray(x)
+        array = x if lies_on_device(x) else np.asarray(x)
         backend = _dispatch.choose(
             self.device, self._name, array, self._parameters(), self.gpu_threshold
         )
         return {
             "device": "cpu" if backend is None else "gpu",
-            "reason": _dispatch.status(),
+            "reason": _devices.status(),
             "variant": _cpu.variant,
             "threads": _cpu.get_num_threads(),
             "size": array.size,

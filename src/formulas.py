@@ -8,20 +8,29 @@ Design:
   derivatives. A leading underscore marks parts that several of them share.
 - Primitives, for u, k >= 0: `exp_neg(u)` is e^-u and `scaled_exp_neg_product(k, u)` is
   2^64 e^-(k u), without rounding the product; `unscaled(y)` is 2^-64 y. Results below the smallest
-  normal number are 0. `finite(u)` is u with a huge number in place of infinity, so that
-  0 * infinity never arises. NaN passes through all of them.
+  normal number are 0. `expm1_neg(u)` is e^-u - 1, `log1p(t)` is log(1 + t) for 0 <= t <= 1,
+  `normal_tail(u)` is e^(u^2/2) Phi(-u) with the normal distribution's Phi, and `tanh_rest(u)` is
+  (u - tanh u) / u^3 for u <= 1, none with a cancellation. `finite(u)` is u with a huge number in
+  place of infinity, so that 0 * infinity never arises. `copysign(u, x)` is u with the sign of x,
+  and `unless_nan(y, x)` is y, or x where x is NaN. NaN passes through all of them.
 - A tiny F multiplies last, inside a sum: F * E alone would be subnormal, which takes a processor a
   hundred times as long, while a * b + c is one operation.
 - Expressions are rearranged over one denominator: no term overflows, and terms that cancel in the
   textbook form are combined on paper instead. The definitions stand above each.
+- A row function uses `largest(v)` and `total(v)`, the largest element and the sum of a row, each in
+  an assignment of its own. What follows from them alone is computed once a row. It has no
+  parameters, and `name_vjp(g, x)` in place of derivatives: g times its Jacobian.
 """
 
 
 def s3(x):
     """S3: the sigmoid left of zero, softsign right of it.
 
-    s3(x) = 1 / (1 + e^-x) for x <= 0 and x / (1 + x) for x > 0. It jumps at 0, from 1/2 on the
-    left (the value taken at 0) to 0 on the right.
+        s3(x) = 1 / (1 + e^-x)   for x <= 0
+                x / (1 + x)      for x > 0
+
+    It jumps at 0, from 1/2 on the left (the value taken at 0) to 0 on the right. Kavun, arXiv
+    2507.22090.
     """
     w = _s3_parts(x)
     return w / (1 + w)
@@ -48,8 +57,12 @@ def _s3_parts(x):
 def s4(x, k=5.0):
     """S4: the smooth blend of the sigmoid and softsign, with steepness k.
 
-    s4(x, k) = a softsign(x) + (1 - a) sigmoid(x) with a = sigmoid(k x),
-    softsign(x) = x / (1 + |x|) and sigmoid(x) = 1 / (1 + e^-x).
+        s4(x, k) = a softsign(x) + (1 - a) sigmoid(x)   with a = sigmoid(k x)
+
+        softsign(x) = x / (1 + |x|)
+        sigmoid(x) = 1 / (1 + e^-x)
+
+    Kavun, arXiv 2507.22090.
     """
     # a = 1/q or F/q, sigmoid = 1/p or E/p, softsign = +-u/c: all over c p q. For x < 0, k > 0,
     # E c - F u p is written so that nothing grows by u where E and F are close (k near 1).
@@ -103,3 +116,812 @@ def _s4_parts(x, k):
     c = 1 + u
     cp = c + c * E
     return u, E, S, F, c, 1 + E, 1 + F, cp, cp + cp * F
+
+
+def s3_smooth(x, eps=0.5):
+    """S3 without its jump: a cubic joins the sigmoid and softsign.
+
+        s3_smooth(x, eps) = 1 / (1 + e^-x)   for x <= -eps
+                            h(x)             for -eps < x < eps
+                            x / (1 + x)      for x >= eps
+
+    h is the Hermite polynomial that has values and slopes of both at +-eps, so that s3_smooth is
+    continuously differentiable. eps >= 0; eps = 0 is S3.
+    """
+    inside = _s3_join(x, eps)
+    w = _s3_parts(x)
+    return inside if abs(x) < eps else w / (1 + w)
+
+
+def s3_smooth_dx(x, eps=0.5):
+    """d s3_smooth / d x: s (1 - s), 1 / (1 + x)^2, and the slope of the cubic in between."""
+    slope = _s3_join_slope(x, eps)
+    w = _s3_parts(x)
+    return slope if abs(x) < eps else (1 if x > 0 else w) / ((1 + w) * (1 + w))
+
+
+def s3_smooth_deps(x, eps=0.5):
+    """d s3_smooth / d eps: 0 outside of (-eps, eps)."""
+    # The ends move with eps, the point x between them by -x / eps of its place, and so do values
+    # and slopes at the ends: p' = -d, s' = d' = -2 c^3 and so on, with p the sigmoid at -eps.
+    t, r, p, c, dp, dc = _s3_join_parts(x, eps)
+    slope = _s3_join_slope(x, eps)
+    bends = dp * (2 * p - 1) * (t * r * r) + 2 * (dc * c) * (t * t * r)
+    ends = dc * (t * t * (1 + 2 * r)) - dp * (r * r * (1 + 2 * t))
+    widths = 2 * (t * r) * (dp * r - dc * t)
+    change = (ends + widths) + (2 * eps * bends - slope * (x / eps))
+    return change if abs(x) < eps else unless_nan(0, x)
+
+
+def _s3_join(x, eps):
+    t, r, p, c, dp, dc = _s3_join_parts(x, eps)
+    values = p * (r * r * (1 + 2 * t)) + eps * c * (t * t * (1 + 2 * r))
+    return values + 2 * eps * (t * r) * (dp * r - dc * t)
+
+
+def _s3_join_slope(x, eps):
+    t, r, p, c, dp, dc = _s3_join_parts(x, eps)
+    rise = 3 * (t * r) * ((eps * c - p) / eps)
+    return rise + (dp * (r * (r - 2 * t)) + dc * (t * (t - 2 * r)))
+
+
+def _s3_join_parts(x, eps):
+    # On [-eps, eps]: t from 0 to 1 and r = 1 - t; p = sigmoid(-eps), eps c = softsign(eps), and
+    # their slopes.
+    e = exp_neg(abs(eps))
+    p = e / (1 + e)
+    c = 1 / (1 + eps)
+    t = (0.5 * (eps + x)) / eps
+    r = (0.5 * (eps - x)) / eps
+    return t, r, p, c, p / (1 + e), c * c
+
+
+def sigmoid(x):
+    """The logistic sigmoid.
+
+        sigmoid(x) = 1 / (1 + e^-x)
+
+    torch.nn.functional.sigmoid.
+    """
+    E = exp_neg(abs(x))
+    return (1 if x >= 0 else E) / (1 + E)
+
+
+def sigmoid_dx(x):
+    """d sigmoid / d x = s (1 - s) with s = sigmoid(x)."""
+    E = exp_neg(abs(x))
+    return E / ((1 + E) * (1 + E))
+
+
+def softsign(x):
+    """Softsign, which saturates like 1/x.
+
+        softsign(x) = x / (1 + |x|)
+
+    torch.nn.functional.softsign.
+    """
+    u = finite(abs(x))
+    return copysign(u / (1 + u), x)
+
+
+def softsign_dx(x):
+    """d softsign / d x = 1 / (1 + |x|)^2."""
+    r = 1 / (1 + abs(x))
+    return r * r
+
+
+def tanh(x):
+    """The hyperbolic tangent.
+
+        tanh(x) = (e^x - e^-x) / (e^x + e^-x)
+
+    torch.nn.functional.tanh.
+    """
+    # With M = e^-2|x| - 1: -M / (2 + M), without cancellation near 0.
+    M = expm1_neg(2 * abs(x))
+    return copysign(M / (2 + M), x)
+
+
+def tanh_dx(x):
+    """d tanh / d x = 1 - tanh(x)^2."""
+    S = scaled_exp_neg_product(2, abs(x))
+    G = unscaled(S)
+    return unscaled(4 * S) / ((1 + G) * (1 + G))
+
+
+def relu6(x):
+    """The rectifier cut at 6.
+
+        relu6(x) = 0   for x <= 0
+                   x   for 0 < x < 6
+                   6   for x >= 6
+
+    torch.nn.functional.relu6.
+    """
+    return (x if x < 6 else unless_nan(6, x)) if x > 0 else unless_nan(0, x)
+
+
+def relu6_dx(x):
+    """d relu6 / d x: 1 for 0 < x < 6, else 0."""
+    return unless_nan((1 if x < 6 else 0) if x > 0 else 0, x)
+
+
+def hardtanh(x, min=-1.0, max=1.0):
+    """x, cut at min and max.
+
+        hardtanh(x, min, max) = min   for x <= min
+                                x     for min < x < max
+                                max   for x >= max
+
+    The slope between the cuts is 1 and what lies beyond them is min and max, not -1 and 1, unless
+    those are given. It is max everywhere where min > max. torch.nn.functional.hardtanh.
+    """
+    return (max if x > max else x) if x > min else unless_nan(min if min < max else max, x)
+
+
+def hardtanh_dx(x, min=-1.0, max=1.0):
+    """d hardtanh / d x: 1 for min < x < max, else 0."""
+    return unless_nan((1 if x < max else 0) if x > min else 0, x)
+
+
+def hardtanh_dmin(x, min=-1.0, max=1.0):
+    """d hardtanh / d min: 1 for x <= min, where min < max, else 0."""
+    return unless_nan((1 if min < max else 0) if x <= min else 0, x)
+
+
+def hardtanh_dmax(x, min=-1.0, max=1.0):
+    """d hardtanh / d max: 1 for x >= max, and everywhere where min >= max, else 0."""
+    return unless_nan(1 if x >= max else (1 if min >= max else 0), x)
+
+
+def threshold(x, threshold=0.0):
+    """The step of Heaviside at threshold.
+
+        threshold(x, threshold) = 1   for x > threshold
+                                  0   for x <= threshold
+
+    At the step itself it is 0. torch.nn.functional.threshold is another function, which keeps x
+    above the threshold; in PyTorch this is torch.heaviside(x - threshold, 0).
+    """
+    return unless_nan(1 if x > threshold else 0, x)
+
+
+def threshold_dx(x, threshold=0.0):
+    """d threshold / d x: 0.
+
+    At the step itself there is no derivative; 0 is taken.
+    """
+    return unless_nan(0, x)
+
+
+def threshold_dthreshold(x, threshold=0.0):
+    """d threshold / d threshold: 0.
+
+    At the step itself there is no derivative; 0 is taken.
+    """
+    return unless_nan(0, x)
+
+
+def logsigmoid(x):
+    """The logarithm of the sigmoid.
+
+        logsigmoid(x) = -log(1 + e^-x)
+
+    torch.nn.functional.logsigmoid.
+    """
+    E = exp_neg(abs(x))
+    L = log1p(E)
+    return -L if x >= 0 else x - L
+
+
+def logsigmoid_dx(x):
+    """d logsigmoid / d x = sigmoid(-x)."""
+    E = exp_neg(abs(x))
+    return (E if x >= 0 else 1) / (1 + E)
+
+
+def hardsigmoid(x):
+    """A sigmoid of three straight lines.
+
+        hardsigmoid(x) = 0             for x <= -3
+                         (x + 3) / 6   for -3 < x < 3
+                         1             for x >= 3
+
+    torch.nn.functional.hardsigmoid.
+    """
+    return ((x + 3) / 6 if x < 3 else unless_nan(1, x)) if x > -3 else unless_nan(0, x)
+
+
+def hardsigmoid_dx(x):
+    """d hardsigmoid / d x: 1/6 for -3 < x < 3, else 0."""
+    return unless_nan((0.1666666666666666666667 if x < 3 else 0) if x > -3 else 0, x)
+
+
+def hardswish(x):
+    """x times hardsigmoid(x).
+
+        hardswish(x) = 0               for x <= -3
+                       x (x + 3) / 6   for -3 < x < 3
+                       x               for x >= 3
+
+    Howard and others, arXiv 1905.02244; torch.nn.functional.hardswish.
+    """
+    return (x * ((x + 3) / 6) if x < 3 else x) if x > -3 else unless_nan(0, x)
+
+
+def hardswish_dx(x):
+    """d hardswish / d x: 0 up to -3, x / 3 + 1/2, and 1 from 3 on."""
+    return unless_nan(((2 * x + 3) / 6 if x < 3 else 1) if x > -3 else 0, x)
+
+
+def relu(x):
+    """The rectifier.
+
+        relu(x) = x   for x > 0
+                  0   for x <= 0
+
+    torch.nn.functional.relu.
+    """
+    return x if x > 0 else unless_nan(0, x)
+
+
+def relu_dx(x):
+    """d relu / d x: 1 for x > 0, else 0."""
+    return unless_nan(1 if x > 0 else 0, x)
+
+
+def leaky_relu(x, a=0.01):
+    """The rectifier with a slope a left of zero.
+
+        leaky_relu(x, a) = x     for x > 0
+                           a x   for x <= 0
+
+    torch.nn.functional.leaky_relu, whose negative_slope is a.
+    """
+    return x if x > 0 else a * x
+
+
+def leaky_relu_dx(x, a=0.01):
+    """d leaky_relu / d x: 1 for x > 0, else a."""
+    return unless_nan(1 if x > 0 else a, x)
+
+
+def leaky_relu_da(x, a=0.01):
+    """d leaky_relu / d a: 0 for x > 0, else x."""
+    return 0 if x > 0 else x
+
+
+def prelu(x, a=0.25):
+    """The rectifier with a learnt slope a left of zero, as a rule one per channel.
+
+        prelu(x, a) = x     for x > 0
+                      a x   for x <= 0
+
+    He and others, arXiv 1502.01852; torch.nn.functional.prelu, whose weight is a.
+    """
+    return x if x > 0 else a * x
+
+
+def prelu_dx(x, a=0.25):
+    """d prelu / d x: 1 for x > 0, else a."""
+    return unless_nan(1 if x > 0 else a, x)
+
+
+def prelu_da(x, a=0.25):
+    """d prelu / d a: 0 for x > 0, else x."""
+    return 0 if x > 0 else x
+
+
+def rrelu(x, lower=0.125, upper=0.3333333333333333333333):
+    """The randomised rectifier as it is evaluated, with the mean of the slopes.
+
+        rrelu(x, lower, upper) = x                       for x > 0
+                                 (lower + upper) / 2 x   for x <= 0
+
+    In training the slope is drawn for each element: `rrelu_training`. Xu and others, arXiv
+    1505.00853; torch.nn.functional.rrelu.
+    """
+    return x if x > 0 else 0.5 * (lower + upper) * x
+
+
+def rrelu_dx(x, lower=0.125, upper=0.3333333333333333333333):
+    """d rrelu / d x: 1 for x > 0, else (lower + upper) / 2."""
+    return unless_nan(1 if x > 0 else 0.5 * (lower + upper), x)
+
+
+def rrelu_dlower(x, lower=0.125, upper=0.3333333333333333333333):
+    """d rrelu / d lower: 0 for x > 0, else x / 2."""
+    return 0 if x > 0 else 0.5 * x
+
+
+def rrelu_dupper(x, lower=0.125, upper=0.3333333333333333333333):
+    """d rrelu / d upper: 0 for x > 0, else x / 2."""
+    return 0 if x > 0 else 0.5 * x
+
+
+def elu(x, alpha=1.0):
+    """The exponential linear unit.
+
+        elu(x, alpha) = x                 for x > 0
+                        alpha (e^x - 1)   for x <= 0
+
+    Clevert and others, arXiv 1511.07289; torch.nn.functional.elu.
+    """
+    M = expm1_neg(abs(x))
+    return x if x > 0 else alpha * M
+
+
+def elu_dx(x, alpha=1.0):
+    """d elu / d x: 1 for x > 0, else alpha e^x."""
+    S = scaled_exp_neg_product(1, abs(x))
+    return 1 if x > 0 else unscaled(alpha * S)
+
+
+def elu_dalpha(x, alpha=1.0):
+    """d elu / d alpha: 0 for x > 0, else e^x - 1."""
+    M = expm1_neg(abs(x))
+    return 0 if x > 0 else M
+
+
+def celu(x, alpha=1.0):
+    """The continuously differentiable ELU; alpha > 0.
+
+        celu(x, alpha) = x                         for x > 0
+                         alpha (e^(x/alpha) - 1)   for x <= 0
+
+    Its quotient x/alpha is rounded once: e^(x/alpha) is exact to a relative error of |x/alpha| eps.
+    Barron, arXiv 1704.07483; torch.nn.functional.celu.
+    """
+    v, M = _celu_parts(x, alpha)
+    return x if x > 0 else alpha * M
+
+
+def celu_dx(x, alpha=1.0):
+    """d celu / d x: 1 for x > 0, else e^(x/alpha)."""
+    v = finite(abs(x)) / alpha
+    E = exp_neg(v)
+    return 1 if x > 0 else E
+
+
+def celu_dalpha(x, alpha=1.0):
+    """d celu / d alpha: 0 for x > 0, else e^(x/alpha) (1 - x/alpha) - 1."""
+    v, M = _celu_parts(x, alpha)
+    E = exp_neg(v)
+    return 0 if x > 0 else M + E * finite(v)
+
+
+def _celu_parts(x, alpha):
+    v = finite(abs(x)) / alpha
+    M = expm1_neg(v)
+    return v, M
+
+
+def selu(x):
+    """The self-normalising ELU.
+
+        selu(x) = scale x                 for x > 0
+                  scale alpha (e^x - 1)   for x <= 0
+
+    scale = 1.0507009873554805 and alpha = 1.6732632423543772 keep mean 0 and variance 1. Klambauer
+    and others, arXiv 1706.02515; torch.nn.functional.selu.
+    """
+    M = expm1_neg(abs(x))
+    return 1.05070098735548049342 * x if x > 0 else 1.75809934084737685994 * M
+
+
+def selu_dx(x):
+    """d selu / d x: scale for x > 0, else scale alpha e^x."""
+    S = scaled_exp_neg_product(1, abs(x))
+    return 1.05070098735548049342 if x > 0 else unscaled(1.75809934084737685994 * S)
+
+
+def softplus(x, beta=1.0, threshold=20.0):
+    """The smooth rectifier, and x itself where they hardly differ.
+
+        softplus(x, beta, threshold) = log(1 + e^(beta x)) / beta   for beta x <= threshold
+                                       x                            for beta x > threshold
+
+    It is beta x, and not x, that is compared with the threshold, and x, not beta x, that is
+    returned above it. threshold = inf never switches. torch.nn.functional.softplus.
+    """
+    # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|).
+    S = scaled_exp_neg_product(abs(beta), abs(x))
+    F = unscaled(S)
+    L = log1p(F)
+    z = beta * x
+    r = 1 / beta
+    return x if z > threshold else ((x if z > 0 else 0) + (unscaled(S * r) if S < 1 else L * r))
+
+
+def softplus_dx(x, beta=1.0, threshold=20.0):
+    """d softplus / d x = sigmoid(beta x), and 1 for beta x > threshold."""
+    S = scaled_exp_neg_product(abs(beta), abs(x))
+    F = unscaled(S)
+    z = beta * x
+    return 1 if z > threshold else (1 if z > 0 else F) / (1 + F)
+
+
+def softplus_dbeta(x, beta=1.0, threshold=20.0):
+    """d softplus / d beta = (z sigmoid(z) - log(1 + e^z)) / beta^2 with z = beta x.
+
+    It is 0 for z > threshold.
+    """
+    # With F = e^-|z| it is -(|z| F / (1 + F) + log(1 + F)) on both sides: nothing cancels.
+    S = scaled_exp_neg_product(abs(beta), abs(x))
+    F = unscaled(S)
+    L = log1p(F)
+    z = beta * x
+    r = 1 / beta
+    v = finite(abs(z))
+    far = unscaled((v + 1) * S * r * r)
+    near = (F * (v / (1 + F)) + L) * r * r
+    return unless_nan(0, x) if z > threshold else -(far if S < 1 else near)
+
+
+def softplus_dthreshold(x, beta=1.0, threshold=20.0):
+    """d softplus / d threshold: 0.
+
+    At the switch there is no derivative; 0 is taken.
+    """
+    return unless_nan(0, x)
+
+
+def gelu(x):
+    """x times the normal distribution's function Phi.
+
+        gelu(x) = x Phi(x) = x (1 + erf(x / sqrt(2))) / 2
+
+    Hendrycks and Gimpel, arXiv 1606.08415; torch.nn.functional.gelu.
+    """
+    # For u = |x|, w = u Phi(-u) is what is missing from max(x, 0), and nothing cancels.
+    u = finite(abs(x))
+    S = scaled_exp_neg_product(0.5 * u, u)
+    R = normal_tail(abs(x))
+    w = unscaled(u * R * S)
+    return x - w if x >= 0 else -w
+
+
+def gelu_dx(x):
+    """d gelu / d x = Phi(x) + x phi(x), with phi(x) = e^(-x^2/2) / sqrt(2 pi)."""
+    # Phi(-u) - u phi(u) = e^(-u^2/2) h; its mirror image is 1 minus that.
+    u = finite(abs(x))
+    S = scaled_exp_neg_product(0.5 * u, u)
+    R = normal_tail(abs(x))
+    h = R - 0.398942280401432677940 * u
+    left = unscaled(S * h)
+    return 1 - left if x >= 0 else left
+
+
+def gelu_tanh(x):
+    """The approximation of GELU by tanh.
+
+        gelu_tanh(x) = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
+
+    The exponent is rounded: far left the relative error is that of an x which is off by an eps.
+    Hendrycks and Gimpel, arXiv 1606.08415; torch.nn.functional.gelu with approximate="tanh".
+    """
+    # (1 + tanh z) / 2 = sigmoid(2 z).
+    u, S, F = _gelu_tanh_parts(x)
+    return copysign((abs(x) if x >= 0 else unscaled(u * S)) / (1 + F), x)
+
+
+def gelu_tanh_dx(x):
+    """d gelu_tanh / d x = s (1 + x (1 - s) dz) with s = sigmoid(z), as in silu."""
+    u, S, F = _gelu_tanh_parts(x)
+    q = 1 + F
+    t = finite(u * (1.595769121605730711760 + 0.214064448817800746329 * (u * u)))
+    return (q + F * t if x >= 0 else unscaled(S * ((1 - t) + F))) / (q * q)
+
+
+def _gelu_tanh_parts(x):
+    u = finite(abs(x))
+    k = finite(1.595769121605730711760 + 0.0713548162726002487763 * (u * u))
+    S = scaled_exp_neg_product(k, u)
+    return u, S, unscaled(S)
+
+
+def silu(x):
+    """x times its sigmoid, also known as swish.
+
+        silu(x) = x / (1 + e^-x)
+
+    Elfwing and others, arXiv 1702.03118; torch.nn.functional.silu.
+    """
+    beta = 1
+    y = _swish(x, beta)
+    return y
+
+
+def silu_dx(x):
+    """d silu / d x = s (1 + x (1 - s)) with s = sigmoid(x)."""
+    beta = 1
+    slope = _swish_slope(x, beta)
+    return slope
+
+
+def swish(x, beta=1.0):
+    """x times its sigmoid with steepness beta.
+
+        swish(x, beta) = x / (1 + e^-(beta x))
+
+    Ramachandran and others, arXiv 1710.05941. beta = 1 is silu.
+    """
+    y = _swish(x, beta)
+    return y
+
+
+def swish_dx(x, beta=1.0):
+    """d swish / d x = s (1 + beta x (1 - s)) with s = sigmoid(beta x)."""
+    slope = _swish_slope(x, beta)
+    return slope
+
+
+def swish_dbeta(x, beta=1.0):
+    """d swish / d beta = x^2 s (1 - s) with s = sigmoid(beta x)."""
+    S, F, far = _swish_parts(x, beta)
+    return (unscaled(finite(abs(x)) * far) if S < 1 else x * (x * F)) / ((1 + F) * (1 + F))
+
+
+def _swish(x, beta):
+    S, F, far = _swish_parts(x, beta)
+    left = unscaled(far) if S < 1 else abs(x) * F
+    return copysign((left if beta * x < 0 else abs(x)) / (1 + F), x)
+
+
+def _swish_slope(x, beta):
+    # t = |beta x|, F = e^-t: (1 + F + t F) / (1 + F)^2 right of 0, F (1 + F - t) / (1 + F)^2 left.
+    S, F, far = _swish_parts(x, beta)
+    q = 1 + F
+    t = finite(abs(beta) * finite(abs(x)))
+    return (unscaled(S * ((1 - t) + F)) if beta * x < 0 else q + F * t) / (q * q)
+
+
+def _swish_parts(x, beta):
+    # 2^64 |x| F is still a normal number where F is not.
+    S = scaled_exp_neg_product(abs(beta), abs(x))
+    return S, unscaled(S), finite(abs(x)) * S
+
+
+def mish(x):
+    """x times the hyperbolic tangent of softplus.
+
+        mish(x) = x tanh(log(1 + e^x))
+
+    Misra, arXiv 1908.08681; torch.nn.functional.mish.
+    """
+    # With E = e^-|x|, tanh(log(1 + e^x)) is w / d: w = 1 + 2E, d = w + 2E^2 for x >= 0, and
+    # w = E (2 + E), d = w + 2 for x < 0.
+    u, S, E, w, d = _mish_parts(x)
+    return copysign((abs(x) * w if x >= 0 else unscaled(u * S * (2 + E))) / d, x)
+
+
+def mish_dx(x):
+    """d mish / d x = w + x (1 - w^2) sigmoid(x) with w = tanh(softplus(x))."""
+    u, S, E, w, d = _mish_parts(x)
+    right = w * d + E * (E * (4 * u * (1 + E)))
+    left = unscaled(S * ((2 + E) * d - 4 * u * (1 + E)))
+    return (right if x >= 0 else left) / (d * d)
+
+
+def _mish_parts(x):
+    u = finite(abs(x))
+    S = scaled_exp_neg_product(1, abs(x))
+    E = unscaled(S)
+    w = 1 + 2 * E if x >= 0 else E * (2 + E)
+    return u, S, E, w, 1 + E * (2 + 2 * E) if x >= 0 else 2 + E * (2 + E)
+
+
+def tanhshrink(x):
+    """What the hyperbolic tangent takes away.
+
+        tanhshrink(x) = x - tanh(x)
+
+    torch.nn.functional.tanhshrink.
+    """
+    # For u = |x| > 1, ((u - 1) + (u + 1) G) / (1 + G) with G = e^-2u: both terms are positive.
+    u = abs(x)
+    G = exp_neg(2 * abs(x))
+    rest = tanh_rest(abs(x))
+    far = ((u - 1) + G * (finite(u) + 1)) / (1 + G)
+    return copysign(far if u > 1 else u * u * (u * rest), x)
+
+
+def tanhshrink_dx(x):
+    """d tanhshrink / d x = tanh(x)^2."""
+    M = expm1_neg(2 * abs(x))
+    t = M / (2 + M)
+    return t * t
+
+
+def softshrink(x, lambd=0.5):
+    """x, lambd nearer to zero; lambd >= 0.
+
+        softshrink(x, lambd) = x - lambd   for x > lambd
+                               0           for -lambd <= x <= lambd
+                               x + lambd   for x < -lambd
+
+    It is continuous: lambd is taken from x on the right and added on the left. The derivative by x
+    is 0 in the middle and 1 outside. torch.nn.functional.softshrink.
+    """
+    return x - lambd if x > lambd else (x + lambd if x < -lambd else unless_nan(0, x))
+
+
+def softshrink_dx(x, lambd=0.5):
+    """d softshrink / d x: 0 where |x| <= lambd, else 1."""
+    return unless_nan(1 if x > lambd else (1 if x < -lambd else 0), x)
+
+
+def softshrink_dlambd(x, lambd=0.5):
+    """d softshrink / d lambd: -1 for x > lambd, 1 for x < -lambd, else 0."""
+    return unless_nan(-1 if x > lambd else (1 if x < -lambd else 0), x)
+
+
+def hardshrink(x, lambd=0.5):
+    """x, but 0 near zero; lambd >= 0.
+
+        hardshrink(x, lambd) = x   for x > lambd
+                               0   for -lambd <= x <= lambd
+                               x   for x < -lambd
+
+    It jumps at +-lambd: x is kept as it is outside, and lambd is not taken from it as in
+    softshrink. torch.nn.functional.hardshrink.
+    """
+    return x if x > lambd else (x if x < -lambd else unless_nan(0, x))
+
+
+def hardshrink_dx(x, lambd=0.5):
+    """d hardshrink / d x: 0 where |x| <= lambd, else 1."""
+    return unless_nan(1 if x > lambd else (1 if x < -lambd else 0), x)
+
+
+def hardshrink_dlambd(x, lambd=0.5):
+    """d hardshrink / d lambd: 0.
+
+    At the jumps there is no derivative; 0 is taken.
+    """
+    return unless_nan(0, x)
+
+
+def pss(x, alpha=2.0):
+    """The parametric sigmoid, with steepness alpha.
+
+        pss(x, alpha) = 1 / (1 + e^-(alpha x))
+
+    alpha = 1 is the sigmoid.
+    """
+    S = scaled_exp_neg_product(abs(alpha), abs(x))
+    F = unscaled(S)
+    return (F if alpha * x < 0 else 1) / (1 + F)
+
+
+def pss_dx(x, alpha=2.0):
+    """d pss / d x = alpha s (1 - s) with s = pss(x, alpha)."""
+    S = scaled_exp_neg_product(abs(alpha), abs(x))
+    F = unscaled(S)
+    far = unscaled(alpha * S if S != 0 else S)
+    return (far if S < 1 else alpha * F) / ((1 + F) * (1 + F))
+
+
+def pss_dalpha(x, alpha=2.0):
+    """d pss / d alpha = x s (1 - s) with s = pss(x, alpha)."""
+    S = scaled_exp_neg_product(abs(alpha), abs(x))
+    F = unscaled(S)
+    far = unscaled(finite(abs(x)) * S)
+    return copysign((far if S < 1 else abs(x) * F) / ((1 + F) * (1 + F)), x)
+
+
+def rational_softsign(x, a=1.0, b=1.0):
+    """Softsign with a height and a steepness; b >= 0.
+
+        rational_softsign(x, a, b) = a x / (1 + b |x|)
+
+    a = b = 1 is softsign.
+    """
+    t, d = _rational_parts(x, b)
+    return a * copysign(t, x) / d
+
+
+def rational_softsign_dx(x, a=1.0, b=1.0):
+    """d rational_softsign / d x = a / (1 + b |x|)^2."""
+    r = 1 / (1 + b * finite(abs(x)))
+    return a * r * r
+
+
+def rational_softsign_da(x, a=1.0, b=1.0):
+    """d rational_softsign / d a = x / (1 + b |x|)."""
+    t, d = _rational_parts(x, b)
+    return copysign(t, x) / d
+
+
+def rational_softsign_db(x, a=1.0, b=1.0):
+    """d rational_softsign / d b = -a x |x| / (1 + b |x|)^2."""
+    t, d = _rational_parts(x, b)
+    return a * (copysign(t, -x) / d) * (t / d)
+
+
+def _rational_parts(x, b):
+    # |x| / (1 + b |x|) = t / d with t = |x|, or t = 1 and d = 1/|x| + b beyond 1: no overflow.
+    u = abs(x)
+    t = u if u <= 1 else unless_nan(1, u)
+    return t, 1 / (1 if u <= 1 else u) + b * t
+
+
+def softmax(x):
+    """softmax: e^x over the sum of e^x along an axis, the weights of a row.
+
+    softmax(x)_i = e^x_i / sum_j e^x_j. A row that holds NaN or +inf, or nothing but -inf, is NaN.
+    """
+    y = x
+    M, d, E = _row_exponentials(y)
+    T = total(E)
+    r = 1 / T
+    return E * r
+
+
+def softmax_vjp(g, x):
+    """g times the Jacobian of softmax: s_i (g_i - sum_j g_j s_j), with s = softmax(x)."""
+    y = x
+    M, d, E = _row_exponentials(y)
+    T, D = total(E), total(g * E)
+    r = 1 / T
+    mean = D * r
+    return E * r * (g - mean)
+
+
+def softmin(x):
+    """softmin: softmax of -x along an axis.
+
+    softmin(x)_i = e^-x_i / sum_j e^-x_j. A row that holds NaN or -inf, or nothing but +inf, is NaN.
+    """
+    y = -x
+    M, d, E = _row_exponentials(y)
+    T = total(E)
+    r = 1 / T
+    return E * r
+
+
+def softmin_vjp(g, x):
+    """g times the Jacobian of softmin: s_i (sum_j g_j s_j - g_i), with s = softmin(x)."""
+    y = -x
+    M, d, E = _row_exponentials(y)
+    T, D = total(E), total(g * E)
+    r = 1 / T
+    mean = D * r
+    return E * r * (mean - g)
+
+
+def log_softmax(x):
+    """log_softmax: the logarithm of softmax along an axis.
+
+    log_softmax(x)_i = x_i - log(sum_j e^x_j). A row that holds NaN or +inf, or nothing but -inf,
+    is NaN.
+    """
+    # The largest elements are counted and the others added up apart from them: where one stands
+    # out, the logarithm is that of 1 and very little more.
+    y = x
+    M, d, E = _row_exponentials(y)
+    others = total(0 if d == 0 else E)
+    ties = total(1 if d == 0 else 0)
+    L = log1p_any(others + (ties - 1))
+    return (x - M) - L
+
+
+def log_softmax_vjp(g, x):
+    """g times the Jacobian of log_softmax: g_i - s_i sum_j g_j, with s = softmax(x)."""
+    y = x
+    M, d, E = _row_exponentials(y)
+    T, G = total(E), total(g)
+    share = G / T
+    return g - E * share
+
+
+def _row_exponentials(y):
+    # e^(y - M), at most 1. The difference d is rounded, by up to d / 2 units of e^-d: what that
+    # lost (Knuth's two-sum) is taken from the result. Past 20000 e^-d is 0 and d may be infinite.
+    M = largest(y)
+    d = M - y
+    b = d - M
+    lost = (M - (d - b)) - (y + b) if d < 20000 else 0
+    P = exp_neg(d)
+    E = P - P * lost
+    return M, d, E

@@ -13,19 +13,29 @@ Design:
   registers, one loop is better: the exponentials of one element hide the division of another.
 - a b + c is one fused operation where the processor has it, chosen here and not by the compiler:
   every form of a function (scalar, block, uniform) gives the same bits under every compiler.
-- Constants are cast to the type of the loop, or a float loop would be computed in double.
+- Constants take the type of the loop, or a float loop would be computed in double; their digits
+  are kept as they are written, for long double has more of them than a Python number.
+- What depends on nothing but constants and on parameters that a whole loop shares is computed once,
+  before the loop.
 - What is not understood is refused with its line, never guessed.
 """
 
 import ast
+import copy
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 # These have a form for a parameter that a whole loop shares, and one for ordinary parameters.
 UNIFORM = {"exp_neg_product", "scaled_exp_neg_product"}
-EXPENSIVE = {"exp_neg"} | UNIFORM | {f"{name}_ordinary" for name in UNIFORM}
-CHEAP = {"abs", "finite", "unscaled"}
+EXPENSIVE = {
+    "exp_neg", "expm1_neg", "log1p", "log1p_any", "normal_tail", "tanh_rest",
+    *UNIFORM, *(f"{name}_ordinary" for name in UNIFORM),
+}  # fmt: skip
+CHEAP = {"abs", "copysign", "finite", "unless_nan", "unscaled"}
+REDUCTIONS = {"largest", "total"}  # of a row: generate_rows.py splits bodies at them
+PRIMITIVES = EXPENSIVE | CHEAP | REDUCTIONS
+TAKEN = {"i", "in", "m", "n", "out", "start"}  # names in the functions that are generated
 # Operations beside exponentials up to which one loop is better than several, by what it needs.
 SHORT = {8: "S3S4_FMA", 28: "S3S4_REGISTERS >= 32"}
 C_TYPES = {"f32": ("float", "f"), "f64": ("double", ""), "ld": ("long double", "L")}
@@ -63,6 +73,19 @@ class Body:
                 queue.append(self.assignments[name])
         return [name for name in self.assignments if name in wanted]
 
+    def used(self, expressions: list[ast.expr], known: set[str]) -> set[str]:
+        """Names that the expressions and what must be assigned before them are made of."""
+        steps = [self.assignments[name] for name in self.needed(expressions, known)]
+        return set().union(*map(names, [*expressions, *steps]))
+
+    def settled(self, inputs: set[str]) -> set[str]:
+        """The given inputs, and the names that follow from them and from constants alone."""
+        found = set(inputs)
+        for name, value in self.assignments.items():
+            if names(value) <= found:
+                found.add(name)
+        return found
+
 
 @dataclass
 class Activation:
@@ -91,7 +114,11 @@ class Function:
 def names(node: ast.AST) -> set[str]:
     return {
         n.id for n in ast.walk(node) if isinstance(n, ast.Name)
-    } - EXPENSIVE - CHEAP  # fmt: skip
+    } - EXPENSIVE - CHEAP - REDUCTIONS  # fmt: skip
+
+
+def calls(node: ast.AST) -> set[str]:
+    return {ast.unparse(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
 
 
 def is_expensive(node: ast.expr) -> bool:
@@ -105,6 +132,9 @@ class Formulas:
 
     def __init__(self, text: str) -> None:
         module = ast.parse(text)
+        for constant in ast.walk(module):
+            if isinstance(constant, ast.Constant) and type(constant.value) is float:
+                constant.kind = ast.get_source_segment(text, constant)
         self.functions: dict[str, ast.FunctionDef] = {}
         for node in module.body:
             if isinstance(node, ast.FunctionDef):
@@ -113,9 +143,21 @@ class Formulas:
                 raise Refused(node, f"only functions may stand here, not {type(node).__name__}")
 
     def activations(self) -> list[Activation]:
-        public = [name for name in self.functions if not name.startswith("_")]
+        rows = self.rows()
+        rows += [f"{name}_vjp" for name in rows]
+        public = [name for name in self.functions if not name.startswith("_") and name not in rows]
         bases = [n for n in public if not any(n.startswith(f"{b}_d") for b in public if b != n)]
         return [self._activation(name) for name in bases]
+
+    def rows(self) -> list[str]:
+        """The row functions: those that reduce, apart from their vector-Jacobian products."""
+        return [
+            name
+            for name in self.functions
+            if not name.startswith("_")
+            and not name.endswith("_vjp")
+            and any(calls(value) & REDUCTIONS for value in self.body(name).assignments.values())
+        ]
 
     def _activation(self, name: str) -> Activation:
         node = self.functions[name]
@@ -177,6 +219,8 @@ def add(body: Body, name: str, expression: ast.expr) -> None:
     """Assign a name once; the same assignment again is the same value."""
     if isinstance(expression, ast.Name) and expression.id == name:
         return
+    if name in TAKEN:
+        raise Refused(expression, f"{name} is a name of the generated code's own")
     known = body.assignments.get(name)
     if name in body.inputs or (known and ast.unparse(known) != ast.unparse(expression)):
         raise Refused(expression, f"{name} is assigned twice")
@@ -188,11 +232,11 @@ def check(node: ast.expr, body: Body) -> None:
     unknown = names(node) - body.assignments.keys() - set(body.inputs)
     for child in ast.walk(node):
         if isinstance(child, ast.Call):
-            if not isinstance(child.func, ast.Name) or child.func.id not in CHEAP | EXPENSIVE:
+            if not isinstance(child.func, ast.Name) or child.func.id not in PRIMITIVES:
                 raise Refused(child, f"unknown primitive {ast.unparse(child.func)}")
             if child.keywords:
                 raise Refused(child, "primitives take no keywords")
-            if child is not node and is_expensive(child):
+            if child is not node and (is_expensive(child) or child.func.id in REDUCTIONS):
                 raise Refused(child, f"give {child.func.id}(...) a name of its own")
         elif isinstance(child, ast.Constant):
             if type(child.value) not in (int, float):
@@ -231,11 +275,11 @@ def merge(bodies: list[Body]) -> Body:
 
 
 def rename(node: ast.expr, renamed: dict[str, str]) -> ast.expr:
-    copy = ast.parse(ast.unparse(node), mode="eval").body
-    for child in ast.walk(copy):
+    changed = copy.deepcopy(node)
+    for child in ast.walk(changed):
         if isinstance(child, ast.Name):
             child.id = renamed.get(child.id, child.id)
-    return copy
+    return changed
 
 
 def table(formulas: Formulas) -> list[Function]:
@@ -313,25 +357,38 @@ def with_ordinary_parameters(function: Function) -> Function:
     return replace(function, body=replace(body, assignments=steps, outputs=outputs))
 
 
+def fused(node: ast.expr) -> ast.expr:
+    """One operation fma(a, b, c) for a b + c; any other expression as it is."""
+
+    def fma(a: ast.expr, b: ast.expr, c: ast.expr) -> ast.expr:
+        return ast.Call(ast.Name("fma"), [a, b, c], [])
+
+    def minus(operand: ast.expr) -> ast.expr:
+        return ast.UnaryOp(ast.USub(), operand)
+
+    match node:
+        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Add(), right=c):
+            return fma(a, b, c)
+        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Sub(), right=c):
+            return fma(a, b, minus(c))
+        case ast.BinOp(left=c, op=ast.Add(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
+            return fma(a, b, c)
+        case ast.BinOp(left=c, op=ast.Sub(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
+            return fma(minus(a), b, c)
+    return node
+
+
 def c_expression(node: ast.expr, kind: str, uniform: frozenset[str] = frozenset()) -> str:
     """A C expression; `uniform` names the arguments that a whole loop shares."""
 
     def c(child: ast.expr) -> str:
         return c_expression(child, kind, uniform)
 
-    match node:
-        case ast.Constant(value=int() | float() as value):
-            return f"{float(value)!r}{C_TYPES[kind][1]}"
+    match fused(node):
+        case ast.Constant(value=int() | float() as value, kind=digits):
+            return f"{digits or repr(float(value))}{C_TYPES[kind][1]}"
         case ast.Name(id=name):
             return name
-        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Add(), right=right):
-            return f"s3s4_fma_{kind}({c(a)}, {c(b)}, {c(right)})"
-        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Sub(), right=right):
-            return f"s3s4_fma_{kind}({c(a)}, {c(b)}, -{c(right)})"
-        case ast.BinOp(left=left, op=ast.Add(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
-            return f"s3s4_fma_{kind}({c(a)}, {c(b)}, {c(left)})"
-        case ast.BinOp(left=left, op=ast.Sub(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
-            return f"s3s4_fma_{kind}(-{c(a)}, {c(b)}, {c(left)})"
         case ast.BinOp(left=left, op=op, right=right):
             return f"({c(left)} {OPERATORS[type(op)]} {c(right)})"
         case ast.UnaryOp(operand=operand):
@@ -341,7 +398,8 @@ def c_expression(node: ast.expr, kind: str, uniform: frozenset[str] = frozenset(
         case ast.IfExp(test=test, body=body, orelse=orelse):
             return f"({c(test)} ? {c(body)} : {c(orelse)})"
         case ast.Call(func=ast.Name(id=name), args=args):
-            form = "_uniform" if name in UNIFORM and names(args[0]) <= uniform else ""
+            settled = name in UNIFORM and names(args[0]) <= uniform and kind in BLOCK_TYPES
+            form = "_uniform" if settled else ""
             return f"s3s4_{name}{form}_{kind}({', '.join(map(c, args))})"
     raise Refused(node, f"cannot translate {type(node).__name__}")
 
@@ -355,6 +413,8 @@ def scalar_function(function: Function, kind: str) -> str:
         f"    const {ctype} {name} = {c_expression(body.assignments[name], kind)};"
         for name in body.needed(body.outputs, set())
     ]
+    used = body.used(body.outputs, set())
+    lines[:0] = [f"    (void){name};" for name in body.inputs if name not in used]
     results = [c_expression(output, kind) for output in body.outputs]
     if len(results) == 1:
         returns = ctype
@@ -375,7 +435,9 @@ def block_function(function: Function, kind: str, form: str) -> str:
         function = with_ordinary_parameters(function)
     body = function.body
     elements = [name for name in body.inputs if form != "uniform" or name in ("g", "x")]
-    shared = frozenset(body.inputs) - frozenset(elements)
+    shared = frozenset(body.settled(set(body.inputs) - set(elements)))
+    once = body.needed([ast.Name(name) for name in shared], set())
+    used = body.used(body.outputs, set())
     lines = [
         "S3S4_UNUSED",
         f"static void s3s4_{function.name}_{form}_{kind}(",
@@ -383,27 +445,34 @@ def block_function(function: Function, kind: str, form: str) -> str:
         *(
             f"    const {ctype} {name} = in[{i}][0];"
             for i, name in enumerate(body.inputs)
-            if name in shared
+            if name in shared & used
+        ),
+        *(
+            f"    const {ctype} {n} = {c_expression(body.assignments[n], kind, shared)};"
+            for n in once
+            if n in used
         ),
         "    for (ptrdiff_t start = 0; start < n; start += S3S4_BLOCK) {",
         "        const ptrdiff_t m = S3S4_BLOCK_LENGTH(n - start);",
         *(
             f"        const {ctype} *in_{name} = in[{i}] + start;"
             for i, name in enumerate(body.inputs)
-            if name in elements
+            if name in elements and name in used
         ),
         *(f"        {ctype} *out_{i} = out[{i}] + start;" for i in range(len(body.outputs))),
     ]
     outputs = {f"out_{i}": output for i, output in enumerate(body.outputs)}
-    expensive = [n for n in body.assignments if is_expensive(body.assignments[n])]
+    expensive = [
+        n for n, v in body.assignments.items() if is_expensive(v) and n not in shared and n in used
+    ]
     split = [f"        {ctype} block_{name}[S3S4_BLOCK];" for name in expensive]
     for done, name in enumerate(expensive):
         step = {f"block_{name}": body.assignments[name]}
-        split += element_loop(body, kind, elements, expensive[:done], step)
-    split += element_loop(body, kind, elements, expensive, outputs)
+        split += element_loop(body, kind, elements, shared, expensive[:done], step)
+    split += element_loop(body, kind, elements, shared, expensive, outputs)
     conditions = [needs for limit, needs in SHORT.items() if operations(body) <= limit]
     if conditions and (form != "block" or set(elements) <= {"g", "x"}):
-        whole = element_loop(body, kind, elements, [], outputs)
+        whole = element_loop(body, kind, elements, shared, [], outputs)
         lines += [f"#if {conditions[0]}", *whole, "#else", *split, "#endif"]
     else:
         lines += split
@@ -425,13 +494,18 @@ def operations(body: Body) -> int:
 
 
 def element_loop(
-    body: Body, kind: str, elements: list[str], known: list[str], targets: dict[str, ast.expr]
+    body: Body,
+    kind: str,
+    elements: list[str],
+    shared: frozenset[str],
+    known: list[str],
+    targets: dict[str, ast.expr],
 ) -> list[str]:
     """One loop over a block, from inputs and known intermediate blocks to targets."""
     ctype = C_TYPES[kind][0]
-    shared = frozenset(body.inputs) - frozenset(elements)
-    steps = body.needed(list(targets.values()), set(known))
-    used = set().union(*map(names, [*targets.values(), *(body.assignments[n] for n in steps)]))
+    values = list(targets.values())
+    steps = body.needed(values, {*known, *shared})
+    used = body.used(values, {*known, *shared})
 
     def c(value: ast.expr) -> str:
         return c_expression(value, kind, shared)
@@ -497,7 +571,7 @@ def header(functions: list[Function]) -> str:
         parts += [scalar_function(function, kind) for kind in C_TYPES if function.public]
         for kind in BLOCK_TYPES:
             parts += [block_function(function, kind, form) for form in forms(function)]
-    parts += ['#ifdef Py_PYTHON_H\n#include "s3s4_api.h"\n#endif', "#endif\n"]
+    parts += ['#include "rows.h"', '#ifdef Py_PYTHON_H\n#include "s3s4_api.h"\n#endif', "#endif\n"]
     return "\n\n".join(parts)
 
 

@@ -14,9 +14,11 @@ Design:
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from generate import BLOCK_TYPES, C_TYPES, Formulas, Function, table
+from generate_rows import RowFunction, row_functions
 
 ABI_VERSION = 1
 """To be raised when the structs of the table change; the list of functions may grow without."""
@@ -90,13 +92,27 @@ def packed(function: Function) -> Symbol:
     return Symbol(name, "double", ["int", "double *"], ["n", "arguments"], f"s3s4_{name}")
 
 
-def symbols(functions: Sequence[Function]) -> Iterator[Symbol]:
+def rows(function: RowFunction, kind: str) -> Symbol:
+    """Many rows; each array with its strides in bytes, from row to row and along a row."""
+    ctype = C_TYPES[kind][0]
+    types, arguments = ["Py_ssize_t", "Py_ssize_t"], ["count", "n"]
+    for name in (*function.body.inputs, "out"):
+        types += [f"{ctype} *" if name == "out" else f"{ctype} const *", "Py_ssize_t", "Py_ssize_t"]
+        arguments += [name, f"{name}_row_stride", f"{name}_stride"]
+    name = f"{function.name}_rows_{kind}"
+    return Symbol(name, "void", types, arguments, f"s3s4_{name}")
+
+
+def symbols(functions: Sequence[Function], of_rows: Sequence[RowFunction]) -> Iterator[Symbol]:
     for function in functions:
         for kind in BLOCK_TYPES:
             yield scalar(function, kind)
             yield array(function, kind)
         if len(function.body.outputs) == 1:
             yield packed(function)
+    for row_function in of_rows:
+        for kind in BLOCK_TYPES:
+            yield rows(row_function, kind)
 
 
 API = f"""\
@@ -109,6 +125,8 @@ API = f"""\
  * <name>_<f32|f64>(x, parameters...) computes one element.
  * <name>_array_<f32|f64>(n, x, x_stride, ..., out, out_stride) computes n elements. Strides are in
  * bytes; 0 repeats one value. out may be one of the inputs, and may overlap them.
+ * <name>_rows_<f32|f64>(count, n, x, x_row_stride, x_stride, out, out_row_stride, out_stride)
+ * computes count rows of n elements, <name>_vjp_rows_... takes g before x. out may be one of them.
  * <name>_packed_f64(n, arguments) takes x and the parameters from an array.
  */
 #ifndef S3S4_API_H
@@ -155,9 +173,9 @@ static inline int s3s4_import(s3s4_api *api) {
     }"""
 
 
-def api_header(functions: Sequence[Function]) -> str:
+def api_header(functions: Sequence[Function], of_rows: Sequence[RowFunction]) -> str:
     """What an extension module sees of the table."""
-    found = list(symbols(functions))
+    found = list(symbols(functions, of_rows))
     return "\n".join(
         [
             API,
@@ -186,12 +204,13 @@ def filled(symbol: Symbol) -> list[str]:
     ]
 
 
-def symbols_header(functions: Sequence[Function]) -> str:
+def symbols_header(functions: Sequence[Function], of_rows: Sequence[RowFunction]) -> str:
     """The table itself, for kernels.pyx; it knows a function by its place among all of them."""
     lines = [
-        "/* Generated from formulas.py: the C functions that others call. After table.h. */",
+        "/* Generated from formulas.py: the C functions that others call. After the tables. */",
         "typedef void (*s3s4_loop)(char **, const ptrdiff_t *, const ptrdiff_t *, void *);",
         "static s3s4_loop s3s4_loop_f32, s3s4_loop_f64; /* of the ufuncs, set by kernels.pyx */",
+        "static s3s4_loop s3s4_row_loop_f32, s3s4_row_loop_f64;",
     ]
     for index, function in enumerate(functions):
         if not function.public:
@@ -200,10 +219,13 @@ def symbols_header(functions: Sequence[Function]) -> str:
             lines += array_function(function, kind, index)
         if len(function.body.outputs) == 1:
             lines += packed_function(function)
+    for index, row_function in enumerate(of_rows):
+        for kind in BLOCK_TYPES:
+            lines += rows_function(row_function, kind, index)
     lines.append("static const s3s4_symbol s3s4_symbols[] = {")
     lines += [
         f'    {{"{s.name}", "{s.signature}", (void (*)(void)){s.target}}},'
-        for s in symbols(public(functions))
+        for s in symbols(public(functions), of_rows)
     ]
     lines += [
         "};",
@@ -222,6 +244,20 @@ def array_function(function: Function, kind: str, index: int) -> list[str]:
         f"    const ptrdiff_t steps[] = {{{', '.join(f'{name}_stride' for name in operands)}}};",
         "    const ptrdiff_t length = n;",
         f"    if (n > 0) s3s4_loop_{kind}(args, &length, steps, (void *)&s3s4_functions[{index}]);",
+        "}",
+    ]
+
+
+def rows_function(function: RowFunction, kind: str, index: int) -> list[str]:
+    symbol = rows(function, kind)
+    names = [*function.body.inputs, "out"]
+    steps = [f"{name}{stride}" for stride in ("_row_stride", "_stride") for name in names]
+    return [
+        f"static {symbol.declaration(symbol.target)} {{",
+        f"    char *args[] = {{{', '.join(f'(char *){name}' for name in names)}}};",
+        f"    const ptrdiff_t steps[] = {{{', '.join(steps)}}};",
+        "    const ptrdiff_t lengths[] = {count, n};",
+        f"    s3s4_row_loop_{kind}(args, lengths, steps, (void *)&s3s4_row_functions[{index}]);",
         "}",
     ]
 
@@ -246,14 +282,23 @@ PXD = """\
 #                                       picked when s3s4 is imported, and its threads
 # name_array_strided(x, parameters..., out)   the same for memoryviews with any stride
 #
+# name_rows(x, out)                     the rows of memoryviews of two axes, with any strides
+# name_vjp_rows(g, x, out)              their vector-Jacobian products
+#
 # All are noexcept nogil and take float and double. Of arrays that differ in length the shortest
 # counts. s3s4 is imported with your module, which fails then if signatures do not fit.
 
 from cython cimport floating
+
+
+cdef inline Py_ssize_t _shorter(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    return a if a < b else b
 """
 
 
-def declarations(functions: Sequence[Function], formulas: Formulas) -> str:
+def declarations(
+    functions: Sequence[Function], of_rows: Sequence[RowFunction], formulas: Formulas
+) -> str:
     """`__init__.pxd`: the inline functions, and the imported ones they call."""
     lines = [PXD, 'cdef extern from "s3s4.h" nogil:']
     for function in functions:
@@ -266,17 +311,29 @@ def declarations(functions: Sequence[Function], formulas: Formulas) -> str:
         for kind in BLOCK_TYPES:
             symbol = array(function, kind)
             lines.append(f"cdef {symbol.declaration(symbol.name)} noexcept nogil")
+    for row_function in of_rows:
+        for kind in BLOCK_TYPES:
+            symbol = rows(row_function, kind)
+            lines.append(f"cdef {symbol.declaration(symbol.name)} noexcept nogil")
     for function in functions:
         lines += scalar_form(function, formulas)
         lines += array_form(function, "array", "floating[::1]")
         lines += array_form(function, "array_strided", "floating[:]")
+    for row_function in of_rows:
+        lines += rows_form(row_function)
     return "\n".join([*lines, ""])
 
 
 def defaults(function: Function, formulas: Formulas) -> dict[str, float]:
-    """The parameters of the activation that a function belongs to."""
+    """The defaults that Cython can have, of the activation that a function belongs to.
+
+    Of a file that is cimported it takes plain literals alone, which have no sign; what stands
+    before a parameter without a default has none either.
+    """
     owners = [a for a in formulas.activations() if f"{function.name}_".startswith(f"{a.name}_")]
-    return max(owners, key=lambda activation: len(activation.name)).parameters
+    parameters = max(owners, key=lambda activation: len(activation.name)).parameters
+    literal = takewhile(lambda pair: repr(pair[1])[0].isdigit(), reversed(parameters.items()))
+    return dict(literal)
 
 
 def scalar_form(function: Function, formulas: Formulas) -> list[str]:
@@ -311,7 +368,8 @@ def array_form(function: Function, form: str, view: str) -> list[str]:
     )
     length = "x.shape[0]"
     for name in outs:
-        length = f"min({length}, {name}.shape[0])"
+        # Not min(), which may be a parameter's name.
+        length = f"_shorter({length}, {name}.shape[0])"
     call = ", ".join(
         [
             length,
@@ -330,13 +388,28 @@ def array_form(function: Function, form: str, view: str) -> list[str]:
     ]
 
 
+def rows_form(function: RowFunction) -> list[str]:
+    names = [*function.body.inputs, "out"]
+    head = ", ".join(f"{'' if name == 'out' else 'const '}floating[:, :] {name}" for name in names)
+    count, n = (f"min({', '.join(f'{name}.shape[{axis}]' for name in names)})" for axis in (0, 1))
+    call = ", ".join(f"&{name}[0, 0], {name}.strides[0], {name}.strides[1]" for name in names)
+    return [
+        "",
+        f"cdef inline void {function.name}_rows({head}) noexcept nogil:",
+        "    if floating is float:",
+        f"        {function.name}_rows_f32({count}, {n}, {call})",
+        "    else:",
+        f"        {function.name}_rows_f64({count}, {n}, {call})",
+    ]
+
+
 def main(source: str, kind: str, output: str) -> None:
     formulas = Formulas(Path(source).read_text())
-    functions = table(formulas)
+    functions, of_rows = table(formulas), row_functions(formulas)
     texts = {
-        "s3s4_api.h": lambda: api_header(public(functions)),
-        "symbols.h": lambda: symbols_header(functions),
-        "__init__.pxd": lambda: declarations(public(functions), formulas),
+        "s3s4_api.h": lambda: api_header(public(functions), of_rows),
+        "symbols.h": lambda: symbols_header(functions, of_rows),
+        "__init__.pxd": lambda: declarations(public(functions), of_rows, formulas),
     }
     Path(output).write_text(texts[kind]())
 

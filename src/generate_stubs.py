@@ -63,6 +63,36 @@ BACKWARD = (
 )
 
 
+# Of the row activations: with the dtype that goes in, that is asked for, of what is given, unknown.
+ROWS = """
+class _RowOptions(TypedDict, total=False):
+    casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"]
+    order: Literal["K", "A", "C", "F"]
+    subok: bool
+    device: Literal["auto", "cpu"] | None
+
+class _Rows(RowActivation):
+    @overload
+    def __call__(self, x: NDArray[_F], axis: int = ..., **options: Unpack[_RowOptions]) -> NDArray[_F]: ...
+    @overload
+    def __call__(self, x: NDArray[Any], axis: int = ..., *, dtype: type[_F] | np.dtype[_F], **options: Unpack[_RowOptions]) -> NDArray[_F]: ...
+    @overload
+    def __call__(self, x: ArrayLike, axis: int = ..., *, out: _Out, dtype: DTypeLike | None = ..., **options: Unpack[_RowOptions]) -> _Out: ...
+    @overload
+    def __call__(self, x: ArrayLike, axis: int = ..., *, out: Any = ..., dtype: DTypeLike | None = ..., **options: Unpack[_RowOptions]) -> Any: ...
+    @overload
+    def backward(self, grad_output: float | NDArray[_F], x: NDArray[_F], axis: int = ..., *, device: _Device = ...) -> NDArray[_F]: ...
+    @overload
+    def backward(self, grad_output: ArrayLike, x: ArrayLike, axis: int = ..., *, out: _Out, device: _Device = ...) -> _Out: ...
+    @overload
+    def backward(self, grad_output: ArrayLike, x: ArrayLike, axis: int = ..., *, out: Any = ..., device: _Device = ...) -> Any: ...
+    @overload
+    def jacobian(self, x: NDArray[_F], axis: int = ...) -> NDArray[_F]: ...
+    @overload
+    def jacobian(self, x: ArrayLike, axis: int = ...) -> Any: ...
+"""  # noqa: E501
+
+
 def class_name(parameters: Sequence[str]) -> str:
     return "_" + "".join(["X", *(p.capitalize() for p in parameters)])
 
@@ -117,18 +147,20 @@ def overloads(signatures: Iterable[str]) -> list[str]:
     return [line for text in signatures for line in ("    @overload", f"    def {text}: ...")]
 
 
-def package_stub(activations: Sequence[Activation], init: str) -> str:
+def package_stub(activations: Sequence[Activation], rows: Sequence[str], init: str) -> str:
     """`__init__.pyi`: what `__init__.py` imports, and every activation."""
     imports = [node for node in ast.parse(init).body if isinstance(node, ast.ImportFrom)]
     exports = [alias.asname or alias.name for node in imports for alias in node.names]
-    exports += [activation.name for activation in activations]
+    exports += [*(activation.name for activation in activations), *rows]
     classes = dict.fromkeys(tuple(activation.parameters) for activation in activations)
     return HEADER + "\n".join(
         [
             *map(ast.unparse, imports),
             SHARED,
             *map(class_stub, classes),
+            ROWS,
             *(f"{a.name}: {class_name(tuple(a.parameters))}" for a in activations),
+            *(f"{name}: _Rows" for name in rows),
             "",
             f"__all__ = {exports!r}",
             "",
@@ -139,6 +171,7 @@ def package_stub(activations: Sequence[Activation], init: str) -> str:
 def ufuncs_stub(formulas: Formulas) -> str:
     """`ufuncs.pyi`: every public function of the table."""
     names = [function.name for function in table(formulas) if function.public]
+    names += [name for row in formulas.rows() for name in (row, f"{row}_vjp")]
     lines = ['"""Generated from formulas.py."""', "", "import numpy as np", ""]
     lines += [f"{name}: np.ufunc" for name in names]
     return "\n".join([*lines, "", f"__all__ = {names!r}", ""])
@@ -147,7 +180,9 @@ def ufuncs_stub(formulas: Formulas) -> str:
 def main(source: str, init: str, kind: str, output: str) -> None:
     formulas = Formulas(Path(source).read_text())
     texts = {
-        "__init__.pyi": lambda: package_stub(formulas.activations(), Path(init).read_text()),
+        "__init__.pyi": lambda: package_stub(
+            formulas.activations(), formulas.rows(), Path(init).read_text()
+        ),
         "ufuncs.pyi": lambda: ufuncs_stub(formulas),
     }
     Path(output).write_text(texts[kind]())

@@ -41,6 +41,7 @@ cdef extern from *:
 
     #include "table.h"
     enum { S3S4_FUNCTIONS = sizeof s3s4_functions / sizeof *s3s4_functions };
+    #include "row_table.h"
     #include "symbols.h"
 
     /* A contiguous memoryview that borrows its memory: the owner is None. */
@@ -49,6 +50,11 @@ cdef extern from *:
                               (char *)(pointer), {(length)},                       \\
                               {(Py_ssize_t)sizeof(*(pointer))}, {-1}})
 
+    #if defined(__clang__)
+    #define S3S4_COMPILER __VERSION__
+    #else
+    #define S3S4_COMPILER "gcc " __VERSION__
+    #endif
     #define S3S4_STRING_(text) #text
     #define S3S4_STRING(text) S3S4_STRING_(text)
     """
@@ -83,8 +89,10 @@ cdef extern from *:
     const char *CAPSULE "S3S4_CAPSULE"
     cnp.PyUFuncGenericFunction symbols_loop_f32 "s3s4_loop_f32"
     cnp.PyUFuncGenericFunction symbols_loop_f64 "s3s4_loop_f64"
+    cnp.PyUFuncGenericFunction symbols_row_loop_f32 "s3s4_row_loop_f32"
+    cnp.PyUFuncGenericFunction symbols_row_loop_f64 "s3s4_row_loop_f64"
 
-    const char *COMPILER "__VERSION__"
+    const char *COMPILER "S3S4_COMPILER"
     const char *FLAGS "S3S4_STRING(S3S4_FLAGS)"
 
     const float[::1] read_f32 "S3S4_VIEW"(const float *pointer, Py_ssize_t length) nogil
@@ -134,8 +142,10 @@ cdef enum:
     MAX_TILE = 4096    # longest period of a broadcast operand that is laid out once
     MAX_GROUPS = 64    # groups of blocks with sums of their own
     # Below these many bytes of x (a double's worth of work per 8) threads cost more than they
-    # bring: a fork and join takes 5 to 20 microseconds.
+    # bring: a fork and join takes 5 to 20 microseconds. What is measured may replace it.
     PARALLEL_BYTES = 1 << 19
+
+cdef Py_ssize_t parallel_floats = PARALLEL_BYTES, parallel_doubles = PARALLEL_BYTES
 
 
 cdef inline Py_ssize_t ceiling(Py_ssize_t n, Py_ssize_t divisor) noexcept nogil:
@@ -147,12 +157,14 @@ include "walk.pxi"
 include "sums.pxi"
 include "layout.pxi"
 include "ufuncs.pxi"
+include "rows.pxi"
 
 
 # --- What Python calls --------------------------------------------------------------------------
 
 cdef inline int threads_for(const Function *function, Py_ssize_t n, Py_ssize_t size) noexcept nogil:
-    if n * size < PARALLEL_BYTES // (1 + function.exponentials):
+    cdef Py_ssize_t least = parallel_doubles if size == 8 else parallel_floats
+    if n * size < least // (1 + function.exponentials):
         return 1
     return usable_threads()
 
@@ -268,8 +280,9 @@ cdef create_symbols():
     """
     cdef const Symbol *symbol
     cdef int i
-    global symbols_loop_f32, symbols_loop_f64
+    global symbols_loop_f32, symbols_loop_f64, symbols_row_loop_f32, symbols_row_loop_f64
     symbols_loop_f32, symbols_loop_f64 = loops[1], loops[2]
+    symbols_row_loop_f32, symbols_row_loop_f64 = row_loops[1], row_loops[2]
     created = {}
     for i in range(symbol_table.count):
         symbol = &symbol_table.symbols[i]
@@ -297,6 +310,24 @@ def set_local_threads(int n):
     local_threads = n
 
 
+def parallel_size(name, bint doubles, bint usual):
+    """From how many elements on a function uses threads; usual: unless something was measured."""
+    cdef Py_ssize_t least = parallel_doubles if doubles else parallel_floats
+    if usual:
+        least = PARALLEL_BYTES
+    return least // (1 + find(name).exponentials) // (8 if doubles else 4)
+
+
+def set_parallel_size(name, bint doubles, Py_ssize_t n):
+    """From how many elements on a function uses threads, and all others according to their work."""
+    global parallel_floats, parallel_doubles
+    cdef Py_ssize_t least = n * (8 if doubles else 4) * (1 + find(name).exponentials)
+    if doubles:
+        parallel_doubles = least
+    else:
+        parallel_floats = least
+
+
 def get_local_threads():
     return local_threads
 
@@ -313,7 +344,7 @@ def openmp_max_threads():
 cnp.import_array()
 cnp.import_ufunc()
 runtime_start()
-ufuncs = create_ufuncs()
+ufuncs = {**create_ufuncs(), **create_row_ufuncs()}
 c_api, symbols = create_symbols()
 openmp_version = openmp_version_()
 compiler = COMPILER.decode()

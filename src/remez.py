@@ -5,8 +5,8 @@ Usage: python src/remez.py
 Prints the coefficients as C literals, with the largest relative error before and after they are
 rounded to the type that holds them. Needs mpmath.
 
-Design: p(t) = base(t) + c_m t^m + ... + c_n t^n, the lowest terms fixed, approximates g(t) with
-|p / g - 1| equalised at n - m + 2 points. Those points move to the extremes of the error of the
+Design: p(t) = base(t) + c_m t^m + ... + c_n t^n, the lowest terms fixed, approximates g(t) on an
+interval with |p / g - 1| equalised at n - m + 2 points. Those points move to the extremes of the error of the
 last solution until the extremes agree.
 """
 
@@ -16,23 +16,72 @@ from dataclasses import dataclass, replace
 import mpmath as mp
 
 mp.mp.dps = 50
-BITS = {"f32": 24, "f64": 53}
+BITS = {"f32": 24, "f64": 53, "ld": 64}
+HALF, THIRD = mp.mpf(1) / 2, mp.mpf(1) / 3
 
 
 @dataclass
 class Approximation:
-    """A function on |t| <= limit, the terms that are fixed, and the powers that are fitted."""
+    """A function on low <= t <= high, the terms that are fixed, and the powers that are fitted."""
 
     name: str
     function: Callable[[mp.mpf], mp.mpf]
     fixed: list[mp.mpf]
-    limit: mp.mpf
+    low: mp.mpf
+    high: mp.mpf
     degree: dict[str, int]
 
+    def at(self, share: mp.mpf) -> mp.mpf:
+        """A point of the interval, denser towards its ends, for a share from 0 to 1."""
+        middle, half = (self.high + self.low) / 2, (self.high - self.low) / 2
+        return middle - half * mp.cos(mp.pi * share)
 
+
+def exp_ratio(r: mp.mpf) -> mp.mpf:
+    """(e^r - 1) / r."""
+    return mp.expm1(r) / r if r else mp.mpf(1)
+
+
+def atanh_ratio(w: mp.mpf) -> mp.mpf:
+    """atanh(s) / s with s^2 = w."""
+    s = mp.sqrt(w)
+    return mp.atanh(s) / s if w else mp.mpf(1)
+
+
+def tanh_rest(w: mp.mpf) -> mp.mpf:
+    """(u - tanh(u)) / u^3 with u^2 = w."""
+    u = mp.sqrt(w)
+    return (u - mp.tanh(u)) / u**3 if w else THIRD
+
+
+def normal_tail(middle: int) -> Callable[[mp.mpf], mp.mpf]:
+    """(u + K) e^(u^2/2) Phi(-u) of t = (u - K) / (u + K), with Phi the normal distribution's."""
+
+    def function(t: mp.mpf) -> mp.mpf:
+        u = middle * (1 + t) / (1 - t)
+        return (u + middle) * mp.exp(u * u / 2) * mp.erfc(u / mp.sqrt(2)) / 2
+
+    return function
+
+
+def normal_tail_up_to(u: int, middle: int, degree: dict[str, int]) -> Approximation:
+    end = mp.mpf(u - middle) / (u + middle)
+    return Approximation(f"tail, K = {middle}", normal_tail(middle), [], mp.mpf(-1), end, degree)
+
+
+R = mp.log(2) / 2
 APPROXIMATIONS = [
-    Approximation("2^f", lambda t: mp.power(2, t), [1], mp.mpf(1) / 2, {"f32": 6, "f64": 11}),
-    Approximation("e^r", mp.exp, [1, 1], mp.log(2) / 2, {"f32": 6, "f64": 11}),
+    Approximation("2^f", lambda t: mp.power(2, t), [1], -HALF, HALF, {"f32": 6, "f64": 11}),
+    Approximation("e^r", mp.exp, [1, 1], -R, R, {"f32": 6, "f64": 11}),
+    Approximation("(e^r - 1)/r", exp_ratio, [1], -R, R, {"f32": 6, "f64": 10}),
+    Approximation("atanh(s)/s", atanh_ratio, [1], mp.mpf(0), THIRD**2, {"f32": 4, "f64": 10}),
+    Approximation(
+        "(u - tanh u)/u^3", tanh_rest, [], mp.mpf(0), mp.mpf(1), {"f32": 7, "f64": 15, "ld": 19}
+    ),
+    # Beyond these u, e^(-u^2/2) underflows.
+    normal_tail_up_to(15, 4, {"f32": 9}),
+    normal_tail_up_to(40, 4, {"f64": 22}),
+    normal_tail_up_to(152, 6, {"ld": 28}),
 ]
 
 
@@ -54,7 +103,7 @@ def solve(a: Approximation, powers: range, points: list[mp.mpf]) -> list[mp.mpf]
 
 def extremes(a: Approximation, coefficients: list[mp.mpf], count: int) -> list[mp.mpf]:
     """Where the error is largest between its changes of sign."""
-    grid = [a.limit * mp.cos(mp.pi * i / (40 * count)) for i in range(40 * count, -1, -1)]
+    grid = [a.at(mp.mpf(i) / (40 * count)) for i in range(40 * count + 1)]
     values = [error(a, coefficients, t) for t in grid]
     runs: list[tuple[mp.mpf, mp.mpf]] = []
     for t, value in zip(grid, values, strict=True):
@@ -73,7 +122,7 @@ def remez(a: Approximation, degree: int) -> list[mp.mpf]:
     """The minimax coefficients of the fitted powers."""
     powers = range(len(a.fixed), degree + 1)
     count = len(powers) + 1
-    points = [a.limit * mp.cos(mp.pi * (i + 0.5) / count) for i in range(count - 1, -1, -1)]
+    points = [a.at((i + HALF) / count) for i in range(count)]
     for _ in range(30):
         coefficients = solve(a, powers, points)
         moved = extremes(a, coefficients, count)
@@ -87,10 +136,15 @@ def remez(a: Approximation, degree: int) -> list[mp.mpf]:
 
 
 def rounded(a: Approximation, degree: int, bits: int) -> list[mp.mpf]:
-    """The coefficients as numbers of so many bits: the lowest first, the rest fitted again."""
-    lowest = nearest(remez(a, degree)[0], bits)
-    others = remez(replace(a, fixed=[*a.fixed, lowest]), degree)
-    return [lowest, *(nearest(c, bits) for c in others)]
+    """The coefficients as numbers of so many bits.
+
+    Each rounded; or the lowest first, which counts most, and the rest fitted again: what errs less.
+    """
+    exact = remez(a, degree)
+    lowest = nearest(exact[0], bits)
+    again = [lowest, *remez(replace(a, fixed=[*a.fixed, lowest]), degree)]
+    candidates = [[nearest(c, bits) for c in each] for each in (exact, again)]
+    return min(candidates, key=lambda coefficients: largest(a, coefficients))
 
 
 def nearest(value: mp.mpf, bits: int) -> mp.mpf:
@@ -98,15 +152,17 @@ def nearest(value: mp.mpf, bits: int) -> mp.mpf:
         return +value
 
 
-def largest(a: Approximation, coefficients: list[mp.mpf]) -> str:
-    grid = [a.limit * i / 2000 for i in range(-2000, 2001)]
-    return mp.nstr(max(abs(error(a, coefficients, t)) for t in grid), 3)
+def largest(a: Approximation, coefficients: list[mp.mpf]) -> mp.mpf:
+    grid = [a.at(mp.mpf(i) / 4000) for i in range(4001)]
+    return max(abs(error(a, coefficients, t)) for t in grid)
 
 
 def literal(value: mp.mpf, kind: str) -> str:
     """A C literal, exactly."""
+    if kind == "ld":
+        return f"{mp.nstr(value, 22)}L"
     digits, exponent = float(value).hex().split("p")
-    return f"{digits.rstrip('0')}p{exponent}{'f' if kind == 'f32' else ''}"
+    return f"{digits.rstrip('0').rstrip('.')}p{exponent}{'f' if kind == 'f32' else ''}"
 
 
 def main() -> None:
@@ -115,7 +171,8 @@ def main() -> None:
             exact = remez(a, degree)
             held = rounded(a, degree, BITS[kind])
             print(f"{a.name} {kind}, degree {degree}: c{len(a.fixed)} to c{degree}")
-            print(f"  largest relative error {largest(a, exact)}, rounded {largest(a, held)}")
+            errors = [mp.nstr(largest(a, coefficients), 3) for coefficients in (exact, held)]
+            print(f"  largest relative error {errors[0]}, rounded {errors[1]}")
             for c in held:
                 print(f"  {literal(c, kind)}")
 

@@ -177,28 +177,40 @@ cdef cnp.PyUFuncGenericFunction[4] loops = [
     <cnp.PyUFuncGenericFunction> loop_f64, <cnp.PyUFuncGenericFunction> loop_long_double,
 ]
 
+
+cdef void **loop_data(const void *function) except NULL:
+    """The same for every loop."""
+    cdef void **data = <void **> malloc(4 * sizeof(void *))
+    cdef int kind
+    if data == NULL:
+        raise MemoryError()
+    for kind in range(4):
+        data[kind] = <void *> function
+    return data
+
+
+cdef char *loop_types(int operands) except NULL:
+    """One type for all operands of a loop."""
+    cdef char *types = <char *> malloc(4 * operands)
+    cdef int kind, operand
+    if types == NULL:
+        raise MemoryError()
+    for kind in range(4):
+        for operand in range(operands):
+            types[kind * operands + operand] = [
+                cnp.NPY_FLOAT16, cnp.NPY_FLOAT, cnp.NPY_DOUBLE, cnp.NPY_LONGDOUBLE][kind]
+    return types
+
+
 cdef create_ufuncs():
     """The public functions of the table as ufuncs, by name."""
     cdef const Function *function
-    cdef void **data
-    cdef char *types
-    cdef int i, kind, operand, operands
+    cdef int i
     created = {}
     for i in range(FUNCTIONS):
         function = &functions[i]
-        if not function.is_public:
-            continue
-        operands = function.inputs + function.outputs
-        data = <void **> malloc(4 * sizeof(void *))
-        types = <char *> malloc(4 * operands)
-        if data == NULL or types == NULL:
-            raise MemoryError()
-        for kind in range(4):
-            data[kind] = <void *> function
-            for operand in range(operands):
-                types[kind * operands + operand] = [
-                    cnp.NPY_FLOAT16, cnp.NPY_FLOAT, cnp.NPY_DOUBLE, cnp.NPY_LONGDOUBLE][kind]
-        created[function.name.decode()] = cnp.PyUFunc_FromFuncAndData(
-            loops, data, types, 4, function.inputs, function.outputs, cnp.PyUFunc_None,
-            function.name, function.doc, 0)
+        if function.is_public:
+            created[function.name.decode()] = cnp.PyUFunc_FromFuncAndData(
+                loops, loop_data(function), loop_types(function.inputs + function.outputs), 4,
+                function.inputs, function.outputs, cnp.PyUFunc_None, function.name, function.doc, 0)
     return created

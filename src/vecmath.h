@@ -135,6 +135,12 @@ S3S4_INLINE double s3s4_unscaled_f64(double y) {
 }
 S3S4_INLINE long double s3s4_unscaled_ld(long double y) { return y * 0x1p-64L; }
 
+/* The high part of ln 2 ends in zeros: n times it is exact. */
+#define S3S4_LN2_HIGH_f32 0x1.62e4p-1f
+#define S3S4_LN2_LOW_f32 0x1.7f7d1cp-20f
+#define S3S4_LN2_HIGH_f64 0x1.62e42fefa3800p-1
+#define S3S4_LN2_LOW_f64 0x1.ef35793c76730p-45
+
 #if S3S4_FMA
 
 #define S3S4_LOG2E_HIGH_f32 0x1.715476p+0f
@@ -235,11 +241,6 @@ S3S4_INLINE double s3s4_biased_exp_neg_product_f64(double k, double u, double bi
 }
 
 #else /* no FMA */
-
-#define S3S4_LN2_HIGH_f32 0x1.62e4p-1f
-#define S3S4_LN2_LOW_f32 0x1.7f7d1cp-20f
-#define S3S4_LN2_HIGH_f64 0x1.62e42fefa3800p-1
-#define S3S4_LN2_LOW_f64 0x1.ef35793c76730p-45
 
 /* t = k u >= 0 is rounded once, by half an ULP; e^-t = 2^n e^r with r = -t - n ln 2. */
 S3S4_INLINE float s3s4_biased_exp_neg_rounded_f32(float t, float bias) {
@@ -358,6 +359,266 @@ S3S4_INLINE long double s3s4_scaled_exp_neg_product_ld(long double k, long doubl
 }
 S3S4_INLINE long double s3s4_exp_neg_product_ld(long double k, long double u) {
     return s3s4_unscaled_ld(s3s4_scaled_exp_neg_product_ld(k, u));
+}
+
+S3S4_INLINE float s3s4_copysign_f32(float x, float y) { return copysignf(x, y); }
+S3S4_INLINE double s3s4_copysign_f64(double x, double y) { return copysign(x, y); }
+S3S4_INLINE long double s3s4_copysign_ld(long double x, long double y) { return copysignl(x, y); }
+
+S3S4_INLINE float s3s4_unless_nan_f32(float y, float x) { return x == x ? y : x; }
+S3S4_INLINE double s3s4_unless_nan_f64(double y, double x) { return x == x ? y : x; }
+S3S4_INLINE long double s3s4_unless_nan_ld(long double y, long double x) {
+    return x == x ? y : x;
+}
+
+/* e^-u - 1 for u >= 0: n + r / ln 2 = -u / ln 2 and 2^n (e^r - 1) + (2^n - 1), where r = -u exactly
+ * for small u, so that nothing cancels. */
+S3S4_INLINE float s3s4_expm1_neg_f32(float u) {
+    const float shifter = S3S4_SHIFTER_f32(127.0f);
+    const float v = s3s4_cap_f32(u, 20.0f); /* there it is -1 */
+    const float z = s3s4_fma_f32(-v, 0x1.715476p+0f, shifter);
+    const float n = z - shifter;
+    const float r = s3s4_fma_f32(-n, S3S4_LN2_LOW_f32, s3s4_fma_f32(-n, S3S4_LN2_HIGH_f32, -v));
+    const float power = s3s4_power_of_two_f32(z);
+    float p = 0x1.9fbe3cp-13f;
+    p = s3s4_fma_f32(p, r, 0x1.6d406cp-10f);
+    p = s3s4_fma_f32(p, r, 0x1.1111cap-7f);
+    p = s3s4_fma_f32(p, r, 0x1.5554f2p-5f);
+    p = s3s4_fma_f32(p, r, 0x1.555554p-3f);
+    p = s3s4_fma_f32(p, r, 0x1p-1f);
+    return s3s4_fma_f32(power, s3s4_fma_f32(r * r, p, r), power - 1);
+}
+S3S4_INLINE double s3s4_expm1_neg_f64(double u) {
+    const double shifter = S3S4_SHIFTER_f64(1023.0);
+    const double v = s3s4_cap_f64(u, 44.0); /* there it is -1 */
+    const double z = s3s4_fma_f64(-v, 0x1.71547652b82fep+0, shifter);
+    const double n = z - shifter;
+    const double r = s3s4_fma_f64(-n, S3S4_LN2_LOW_f64, s3s4_fma_f64(-n, S3S4_LN2_HIGH_f64, -v));
+    const double power = s3s4_power_of_two_f64(z);
+    double p = 0x1.b048403773e9p-26;
+    p = s3s4_fma_f64(p, r, 0x1.28a9439ad04fp-22);
+    p = s3s4_fma_f64(p, r, 0x1.71dd85d4e9a55p-19);
+    p = s3s4_fma_f64(p, r, 0x1.a019a00386039p-16);
+    p = s3s4_fma_f64(p, r, 0x1.a01a01d4738dep-13);
+    p = s3s4_fma_f64(p, r, 0x1.6c16c18153bdp-10);
+    p = s3s4_fma_f64(p, r, 0x1.111111110b42p-7);
+    p = s3s4_fma_f64(p, r, 0x1.55555555518fbp-5);
+    p = s3s4_fma_f64(p, r, 0x1.555555555556p-3);
+    p = s3s4_fma_f64(p, r, 0x1.0000000000006p-1);
+    return s3s4_fma_f64(power, s3s4_fma_f64(r * r, p, r), power - 1);
+}
+S3S4_INLINE long double s3s4_expm1_neg_ld(long double u) { return expm1l(-u); }
+
+/* log(1 + t) for 0 <= t <= 1: 2 atanh(s) with s = t / (2 + t). As 2 s = t - s t, the rounding of s
+ * meets t - rest alone, and s <= 1/3. */
+S3S4_INLINE float s3s4_log1p_f32(float t) {
+    const float s = t / (2 + t);
+    const float w = s * s;
+    float p = 0x1.1eb7dep-3f;
+    p = s3s4_fma_f32(p, w, 0x1.1ec31ep-3f);
+    p = s3s4_fma_f32(p, w, 0x1.99d1b2p-3f);
+    p = s3s4_fma_f32(p, w, 0x1.555502p-2f);
+    const float rest = 2 * (w * p);
+    return s3s4_fma_f32(-s, t - rest, t);
+}
+S3S4_INLINE double s3s4_log1p_f64(double t) {
+    const double s = t / (2 + t);
+    const double w = s * s;
+    double p = 0x1.5c7857eedfacbp-4;
+    p = s3s4_fma_f64(p, w, 0x1.55b1be757e2e7p-5);
+    p = s3s4_fma_f64(p, w, 0x1.efd82015867f3p-5);
+    p = s3s4_fma_f64(p, w, 0x1.1067c7ec4ebffp-4);
+    p = s3s4_fma_f64(p, w, 0x1.3b1ddb3c061c9p-4);
+    p = s3s4_fma_f64(p, w, 0x1.745cb40275e27p-4);
+    p = s3s4_fma_f64(p, w, 0x1.c71c741c640dp-4);
+    p = s3s4_fma_f64(p, w, 0x1.249249208c72bp-3);
+    p = s3s4_fma_f64(p, w, 0x1.99999999a074ep-3);
+    p = s3s4_fma_f64(p, w, 0x1.5555555555535p-2);
+    const double rest = 2 * (w * p);
+    return s3s4_fma_f64(-s, t - rest, t);
+}
+S3S4_INLINE long double s3s4_log1p_ld(long double t) { return log1pl(t); }
+
+/* log(1 + t) for any t >= 0: 1 + t = 2^k (1 + w) with 0 <= w <= 1, and w is t itself for t < 1. */
+S3S4_INLINE float s3s4_log1p_any_f32(float t) {
+    const float sum = 1 + t;
+    uint32_t bits, power;
+    float k, scale;
+    memcpy(&bits, &sum, sizeof bits);
+    power = (254u << 23) - (bits & 0x7f800000u);
+    memcpy(&scale, &power, sizeof scale);
+    bits = bits >> 23 | 0x4b000000u; /* 2^23 + 127 + k */
+    memcpy(&k, &bits, sizeof k);
+    k -= 0x1p23f + 127;
+    const float w = s3s4_fma_f32(t, scale, scale - 1);
+    return s3s4_fma_f32(k, S3S4_LN2_HIGH_f32, s3s4_fma_f32(k, S3S4_LN2_LOW_f32, s3s4_log1p_f32(w)));
+}
+S3S4_INLINE double s3s4_log1p_any_f64(double t) {
+    const double sum = 1 + t;
+    uint64_t bits, power;
+    double k, scale;
+    memcpy(&bits, &sum, sizeof bits);
+    power = ((uint64_t)2046 << 52) - (bits & (uint64_t)2047 << 52);
+    memcpy(&scale, &power, sizeof scale);
+    bits = bits >> 52 | (uint64_t)0x433 << 52; /* 2^52 + 1023 + k */
+    memcpy(&k, &bits, sizeof k);
+    k -= 0x1p52 + 1023;
+    const double w = s3s4_fma_f64(t, scale, scale - 1);
+    return s3s4_fma_f64(k, S3S4_LN2_HIGH_f64, s3s4_fma_f64(k, S3S4_LN2_LOW_f64, s3s4_log1p_f64(w)));
+}
+S3S4_INLINE long double s3s4_log1p_any_ld(long double t) { return log1pl(t); }
+
+/* (u - tanh(u)) / u^3 for 0 <= u <= 1, as a polynomial in u^2. */
+S3S4_INLINE float s3s4_tanh_rest_f32(float u) {
+    const float w = u * u;
+    float p = -0x1.b44b4ap-13f;
+    p = s3s4_fma_f32(p, w, 0x1.2f696cp-10f);
+    p = s3s4_fma_f32(p, w, -0x1.cfb6ecp-9f);
+    p = s3s4_fma_f32(p, w, 0x1.24ac62p-7f);
+    p = s3s4_fma_f32(p, w, -0x1.670e98p-6f);
+    p = s3s4_fma_f32(p, w, 0x1.ba3128p-5f);
+    p = s3s4_fma_f32(p, w, -0x1.11117cp-3f);
+    p = s3s4_fma_f32(p, w, 0x1.555556p-2f);
+    return p;
+}
+S3S4_INLINE double s3s4_tanh_rest_f64(double u) {
+    const double w = u * u;
+    double p = -0x1.2754c2a5b095dp-26;
+    p = s3s4_fma_f64(p, w, 0x1.b591577961464p-23);
+    p = s3s4_fma_f64(p, w, -0x1.3c729356ad91cp-20);
+    p = s3s4_fma_f64(p, w, 0x1.33d8b8b176ec1p-18);
+    p = s3s4_fma_f64(p, w, -0x1.d855aa3e1dc4bp-17);
+    p = s3s4_fma_f64(p, w, 0x1.3df2910cb71bep-15);
+    p = s3s4_fma_f64(p, w, -0x1.93405c8a62991p-14);
+    p = s3s4_fma_f64(p, w, 0x1.f4cfc8e38f1bdp-13);
+    p = s3s4_fma_f64(p, w, -0x1.354ac8afeb2b7p-11);
+    p = s3s4_fma_f64(p, w, 0x1.7da1ea54465e9p-10);
+    p = s3s4_fma_f64(p, w, -0x1.d6d3b3df9d9e7p-9);
+    p = s3s4_fma_f64(p, w, 0x1.226e34a2b1968p-7);
+    p = s3s4_fma_f64(p, w, -0x1.664f487cfef9cp-6);
+    p = s3s4_fma_f64(p, w, 0x1.ba1ba1ba03d11p-5);
+    p = s3s4_fma_f64(p, w, -0x1.1111111110fd9p-3);
+    p = s3s4_fma_f64(p, w, 0x1.5555555555555p-2);
+    return p;
+}
+S3S4_INLINE long double s3s4_tanh_rest_ld(long double u) {
+    const long double w = u * u;
+    long double p = -3.339464823046842592396e-10L;
+    p = s3s4_fma_ld(p, w, 4.163233071204296239885e-9L);
+    p = s3s4_fma_ld(p, w, -2.571537929430170678877e-8L);
+    p = s3s4_fma_ld(p, w, 1.072718288480169170992e-7L);
+    p = s3s4_fma_ld(p, w, -3.500372219312844797876e-7L);
+    p = s3s4_fma_ld(p, w, 9.846323073675160546874e-7L);
+    p = s3s4_fma_ld(p, w, -0.000002558426138682911076601L);
+    p = s3s4_fma_ld(p, w, 0.000006418153112143080644674L);
+    p = s3s4_fma_ld(p, w, -0.00001590311287897265846213L);
+    p = s3s4_fma_ld(p, w, 0.00003927247229378210874773L);
+    p = s3s4_fma_ld(p, w, -0.00009691368888554901013537L);
+    p = s3s4_fma_ld(p, w, 0.0002391287384939339954348L);
+    p = s3s4_fma_ld(p, w, -0.0005900273779449019651649L);
+    p = s3s4_fma_ld(p, w, 0.001455834379296965930949L);
+    p = s3s4_fma_ld(p, w, -0.003592128035898386898977L);
+    p = s3s4_fma_ld(p, w, 0.00886323552986307085338L);
+    p = s3s4_fma_ld(p, w, -0.02186948853615381172201L);
+    p = s3s4_fma_ld(p, w, 0.05396825396825394203384L);
+    p = s3s4_fma_ld(p, w, -0.1333333333333333331364L);
+    p = s3s4_fma_ld(p, w, 0.3333333333333333333424L);
+    return p;
+}
+
+/* e^(u^2/2) Phi(-u) for u >= 0, with Phi the normal distribution's: p(t) / (u + K), where t is
+ * (u - K) / (u + K); what both divisions left in rounding is added. */
+S3S4_INLINE float s3s4_normal_tail_f32(float u) {
+    const float v = s3s4_finite_f32(u);
+    const float r = 1 / (v + 4);
+    const float q = (v - 4) * r;
+    const float left = s3s4_fma_f32(-q, v, s3s4_fma_f32(q + 1, -4, v));
+    const float t = s3s4_fma_f32(left, r, q);
+    float p = -0x1.196dd6p-13f;
+    p = s3s4_fma_f32(p, t, 0x1.6e493cp-13f);
+    p = s3s4_fma_f32(p, t, 0x1.9b25fap-10f);
+    p = s3s4_fma_f32(p, t, -0x1.cc1722p-9f);
+    p = s3s4_fma_f32(p, t, -0x1.ed17d4p-8f);
+    p = s3s4_fma_f32(p, t, 0x1.eed34cp-5f);
+    p = s3s4_fma_f32(p, t, -0x1.7e001ep-3f);
+    p = s3s4_fma_f32(p, t, 0x1.8c6d9ep-2f);
+    p = s3s4_fma_f32(p, t, -0x1.373e38p-1f);
+    p = s3s4_fma_f32(p, t, 0x1.82b4bcp-1f);
+    const float y = p * r;
+    const float rest = s3s4_fma_f32(-y, v, s3s4_fma_f32(-y, 4, p));
+    return s3s4_fma_f32(rest, r, y);
+}
+S3S4_INLINE double s3s4_normal_tail_f64(double u) {
+    const double v = s3s4_finite_f64(u);
+    const double r = 1 / (v + 4);
+    const double q = (v - 4) * r;
+    const double left = s3s4_fma_f64(-q, v, s3s4_fma_f64(q + 1, -4, v));
+    const double t = s3s4_fma_f64(left, r, q);
+    double p = -0x1.50eb851cbc3f6p-30;
+    p = s3s4_fma_f64(p, t, -0x1.ba6aa767f40f6p-32);
+    p = s3s4_fma_f64(p, t, 0x1.f8772d37f8c73p-27);
+    p = s3s4_fma_f64(p, t, 0x1.17ae4fdad5cf9p-26);
+    p = s3s4_fma_f64(p, t, -0x1.4bbb0b026ed02p-24);
+    p = s3s4_fma_f64(p, t, -0x1.50ec12918c2fbp-23);
+    p = s3s4_fma_f64(p, t, 0x1.1b95fe9102cf7p-22);
+    p = s3s4_fma_f64(p, t, 0x1.125dece157bd7p-20);
+    p = s3s4_fma_f64(p, t, -0x1.4fa1d4e5eb4bep-21);
+    p = s3s4_fma_f64(p, t, -0x1.8d4b098de7735p-18);
+    p = s3s4_fma_f64(p, t, 0x1.7fd43b22b162p-21);
+    p = s3s4_fma_f64(p, t, 0x1.26d077a7a3565p-15);
+    p = s3s4_fma_f64(p, t, -0x1.001097bc867abp-19);
+    p = s3s4_fma_f64(p, t, -0x1.e4a422b69fdep-13);
+    p = s3s4_fma_f64(p, t, 0x1.17a4a5a60f334p-13);
+    p = s3s4_fma_f64(p, t, 0x1.ab825fb48244ep-10);
+    p = s3s4_fma_f64(p, t, -0x1.c81719c8cebb4p-9);
+    p = s3s4_fma_f64(p, t, -0x1.ee27610449a5cp-8);
+    p = s3s4_fma_f64(p, t, 0x1.eec4cc3e43c57p-5);
+    p = s3s4_fma_f64(p, t, -0x1.7dff2bff6844dp-3);
+    p = s3s4_fma_f64(p, t, 0x1.8c6dbf2cfc30cp-2);
+    p = s3s4_fma_f64(p, t, -0x1.373e3a893c28ap-1);
+    p = s3s4_fma_f64(p, t, 0x1.82b4bb8c94dcep-1);
+    const double y = p * r;
+    const double rest = s3s4_fma_f64(-y, v, s3s4_fma_f64(-y, 4, p));
+    return s3s4_fma_f64(rest, r, y);
+}
+S3S4_INLINE long double s3s4_normal_tail_ld(long double u) {
+    const long double v = s3s4_finite_ld(u);
+    const long double r = 1 / (v + 6);
+    const long double q = (v - 6) * r;
+    const long double left = s3s4_fma_ld(-q, v, s3s4_fma_ld(q + 1, -6, v));
+    const long double t = s3s4_fma_ld(left, r, q);
+    long double p = 1.090468979578237144557e-11L;
+    p = s3s4_fma_ld(p, t, -1.376259725459495399051e-12L);
+    p = s3s4_fma_ld(p, t, -8.132186842909569076513e-11L);
+    p = s3s4_fma_ld(p, t, 6.033493404429740248119e-11L);
+    p = s3s4_fma_ld(p, t, 3.458944328655492584708e-10L);
+    p = s3s4_fma_ld(p, t, -6.837242481442321119536e-10L);
+    p = s3s4_fma_ld(p, t, -1.339616526305830062472e-9L);
+    p = s3s4_fma_ld(p, t, 5.57444721544142362718e-9L);
+    p = s3s4_fma_ld(p, t, 4.678817961074232277146e-9L);
+    p = s3s4_fma_ld(p, t, -4.244816795220655379484e-8L);
+    p = s3s4_fma_ld(p, t, 4.491545544464712861427e-9L);
+    p = s3s4_fma_ld(p, t, 3.084342016414011563053e-7L);
+    p = s3s4_fma_ld(p, t, -4.27476444365737880429e-7L);
+    p = s3s4_fma_ld(p, t, -0.000001797940671933935754902L);
+    p = s3s4_fma_ld(p, t, 0.000006795494103198008696538L);
+    p = s3s4_fma_ld(p, t, 0.000001074714823715044265554L);
+    p = s3s4_fma_ld(p, t, -0.00006475176389346998513677L);
+    p = s3s4_fma_ld(p, t, 0.0001813606835809736471701L);
+    p = s3s4_fma_ld(p, t, 0.00003286997674031896236926L);
+    p = s3s4_fma_ld(p, t, -0.00213160525923195390256L);
+    p = s3s4_fma_ld(p, t, 0.01002982064561083994101L);
+    p = s3s4_fma_ld(p, t, -0.03098531550224145359132L);
+    p = s3s4_fma_ld(p, t, 0.07517191566855784175L);
+    p = s3s4_fma_ld(p, t, -0.1526802320648106148774L);
+    p = s3s4_fma_ld(p, t, 0.2679742458416723721202L);
+    p = s3s4_fma_ld(p, t, -0.4139035857755819031113L);
+    p = s3s4_fma_ld(p, t, 0.5689688918147833857769L);
+    p = s3s4_fma_ld(p, t, -0.7010090295908656139582L);
+    p = s3s4_fma_ld(p, t, 0.7773517718933621919314L);
+    const long double y = p * r;
+    const long double rest = s3s4_fma_ld(-y, v, s3s4_fma_ld(-y, 6, p));
+    return s3s4_fma_ld(rest, r, y);
 }
 
 #endif

@@ -41,35 +41,35 @@ cdef struct Walk:
 
 
 cdef void load(
-    floating *to, const char *source, Py_ssize_t stride, Py_ssize_t n, const Operand *operand,
+    floating *to, const char *source, Py_ssize_t stride, Py_ssize_t n, int flags,
 ) noexcept nogil:
     """At most CHUNK elements of an operand, converted to the type of the loop."""
     cdef uint16_t[CHUNK] halves
     if floating is float:
-        if operand.flags & HALF:
+        if flags & HALF:
             copy(<char *> halves, 2, source, stride, n, 2)
-            if operand.flags & SWAPPED:
+            if flags & SWAPPED:
                 swap_bytes(<char *> halves, n, 2)
             float_from_half(to, halves, n)
             return
     copy(<char *> to, sizeof(floating), source, stride, n, sizeof(floating))
-    if operand.flags & SWAPPED:
+    if flags & SWAPPED:
         swap_bytes(<char *> to, n, sizeof(floating))
 
 
 cdef void store(
-    const Operand *operand, char *to, Py_ssize_t stride, floating *source, Py_ssize_t n,
+    char *to, Py_ssize_t stride, floating *source, Py_ssize_t n, int flags,
 ) noexcept nogil:
     """The way back; the source is a buffer and may be changed."""
     cdef uint16_t[CHUNK] halves
     if floating is float:
-        if operand.flags & HALF:
+        if flags & HALF:
             half_from_float(halves, source, n)
-            if operand.flags & SWAPPED:
+            if flags & SWAPPED:
                 swap_bytes(<char *> halves, n, 2)
             copy(to, stride, <char *> halves, 2, n, 2)
             return
-    if operand.flags & SWAPPED:
+    if flags & SWAPPED:
         swap_bytes(<char *> source, n, sizeof(floating))
     copy(to, stride, <char *> source, sizeof(floating), n, sizeof(floating))
 
@@ -114,9 +114,9 @@ cdef void transfer(
     while n > 0:
         run = min(n, walk.shape[last] - index[last])
         if back:
-            store(operand, operand.data + offset, operand.strides[last], buffer, run)
+            store(operand.data + offset, operand.strides[last], buffer, run, operand.flags)
         else:
-            load(buffer, operand.data + offset, operand.strides[last], run, operand)
+            load(buffer, operand.data + offset, operand.strides[last], run, operand.flags)
         offset = advance(walk, operand, offset, run, index)
         buffer += run
         n -= run

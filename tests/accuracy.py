@@ -28,7 +28,27 @@ NAMES = {"g": "long double"}
 FMA = {"avx2", "avx512"}
 
 _POSITIVE = (0.0, 1e-3, 0.5, 1.0, 2.1, 5.0, 10.0, 50.0, 1e6, np.inf)
-PARAMETERS = (*_POSITIVE, *[-k for k in _POSITIVE], np.nan)
+
+# Values of the parameters: of S4's everything, of any other some that it is meant for.
+USUAL = (0.1, 0.5, 1.0, 3.0)
+PARAMETERS: Mapping[tuple[str, str], tuple[float, ...]] = {
+    ("s4", "k"): (*_POSITIVE, *[-k for k in _POSITIVE], np.nan),
+    ("pss", "alpha"): (*USUAL, 0.0, -2.0, 1e4, np.inf),
+    ("swish", "beta"): (*USUAL, 0.0, -1.5, 100.0),
+    ("softplus", "beta"): (*USUAL, -2.0),
+    ("softplus", "threshold"): (1.0, 20.0),
+    ("elu", "alpha"): (*USUAL, 0.0, -0.5),
+    ("celu", "alpha"): (*USUAL, 1e-4, 100.0),
+    ("prelu", "a"): (*USUAL, -0.5),
+    ("threshold", "threshold"): (*USUAL, 0.0, -2.0),
+    ("hardtanh", "min"): (-1.0, 0.0, 2.0),
+}
+
+# Values in which nothing cancels, nor is a product k*x rounded without FMA.
+NEVER_CANCEL = (
+    "sigmoid", "softsign", "rational_softsign", "tanh", "hardsigmoid", "elu", "selu", "logsigmoid",
+    "silu",
+)  # fmt: skip
 
 # Errors allowed: in eps of the sum everywhere, in ULP where nothing cancels: from this x upwards.
 CONDITION = 4.0
@@ -36,6 +56,11 @@ ULP: Mapping[tuple[str, str | None], tuple[float, float]] = {
     ("s3", None): (2.0, -np.inf),
     ("s3", "x"): (4.0, -np.inf),
     ("s4", None): (4.5, 0.0),
+    ("tanhshrink", None): (3.0, -np.inf),
+    ("mish", None): (3.0, -np.inf),
+    ("tanh", "x"): (3.0, -np.inf),
+    **{(name, None): (2.5, -np.inf) for name in NEVER_CANCEL},
+    **{(name, "x"): (2.0, -np.inf) for name in ("elu", "selu", "logsigmoid")},
 }
 
 
@@ -93,18 +118,23 @@ def exponents(dtype: np.dtype, count: int) -> np.ndarray:
     return np.ldexp(mantissas * np.array([[1], [-1]], dtype), powers).ravel()
 
 
+def parameters(activation: str, dtype: np.dtype) -> list[np.ndarray]:
+    """Return for each parameter the values it is tried with."""
+    names = oracle.inputs(activation)[1:]
+    with np.errstate(over="ignore"):
+        return [np.array(PARAMETERS.get((activation, n), USUAL)).astype(dtype) for n in names]
+
+
 @cache
 def points(activation: str, dtype: np.dtype, dense: int) -> tuple[tuple[np.ndarray, ...], ...]:
     """Return groups of inputs: x is an array, every parameter a scalar of the dtype."""
-    with np.errstate(over="ignore"):
-        values = np.array(PARAMETERS).astype(dtype)
-    chosen = list(itertools.product(values, repeat=len(oracle.inputs(activation)) - 1))
+    chosen = list(itertools.product(*parameters(activation, dtype)))
     x, powers = everywhere(dtype, dense), exponents(dtype, 10 * dense)
     hard = np.array(HARD.get(activation, ())).astype(dtype)
     return (
         *(
-            (np.concatenate([x, powers[start :: len(chosen)]]), *parameters)
-            for start, parameters in enumerate(chosen)
+            (np.concatenate([x, powers[start :: len(chosen)]]), *values)
+            for start, values in enumerate(chosen)
         ),
         *((point[:1], *point[1:]) for point in hard),
     )
@@ -119,8 +149,12 @@ def columns(activation: str, dtype: np.dtype, dense: int) -> tuple[np.ndarray, .
 
 @cache
 def reference(activation: str, wrt: str | None, dtype: np.dtype, dense: int) -> oracle.Exact:
-    """Return the exact outputs at the points."""
-    return oracle.exact(activation, wrt, *columns(activation, dtype, dense))
+    """Return the exact outputs at the points; beyond the dtype's range they are infinite."""
+    exact = oracle.exact(activation, wrt, *columns(activation, dtype, dense))
+    with np.errstate(over="ignore"):
+        beyond = np.isinf(exact.high.astype(dtype))
+    high = np.where(beyond, np.copysign(np.longdouble(np.inf), exact.high), exact.high)
+    return exact._replace(high=high, low=np.where(beyond, 0, exact.low))
 
 
 def outputs(
@@ -220,12 +254,13 @@ def table(dense: int) -> str:
     lines = [
         "# Measured errors",
         "",
-        "Written by `python tests/accuracy.py`; the suite fails above the bounds of that file.",
+        f"Written by `python tests/accuracy.py --dense {dense}`; the suite fails above the bounds of"
+        " that file.",
         "",
         f"Largest errors against mpmath with 50 digits, compiler {config.get('compiler')}. x: dense"
         " in ±0.1, ±1, ±40 and to where e^-|x| underflows, every exponent, ±0, ±inf, subnormals.",
-        f"Parameters: {', '.join(f'{k:g}' for k in _POSITIVE)}, their negatives and NaN, as scalars"
-        " and as arrays.",
+        f"k of S4: {', '.join(f'{k:g}' for k in _POSITIVE)}, their negatives and NaN; the parameters"
+        " of the others as in that file. All as scalars and as arrays.",
         "",
         f"*eps*: error over eps times the sum of the absolute terms, at most {CONDITION:g}"
         " everywhere (in eps of float32 for float16, after half its spacing)."

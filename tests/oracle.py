@@ -31,6 +31,16 @@ class Sum(NamedTuple):
     swing: Any = mp.zero
 
 
+def plus(a: Sum, b: Sum) -> Sum:
+    """Add two sums: terms of both."""
+    return Sum(a.total + b.total, a.size + b.size, a.swing + b.swing)
+
+
+def times(a: Sum, b: Sum) -> Sum:
+    """Multiply two sums, term by term."""
+    return Sum(a.total * b.total, a.size * b.size, a.swing * b.size + a.size * b.swing)
+
+
 class Jet(NamedTuple):
     """A quantity, its slope by one input, and 1 minus it without the loss of a subtraction."""
 
@@ -38,16 +48,80 @@ class Jet(NamedTuple):
     slope: Sum
     complement: Any = None
 
+    def __add__(self, other: Any) -> "Jet":  # type: ignore[override]
+        other = jet(other)
+        return Jet(plus(self.value, other.value), plus(self.slope, other.slope))
+
+    def __mul__(self, other: Any) -> "Jet":  # type: ignore[override]
+        other = jet(other)
+        slope = plus(times(self.slope, other.value), times(self.value, other.slope))
+        return Jet(times(self.value, other.value), slope)
+
+    def __truediv__(self, other: Any) -> "Jet":
+        return self * apply(jet(other), lambda t: 1 / t, lambda t: -1 / t**2, lambda t: 2 / t**3)
+
+    def __neg__(self) -> "Jet":
+        return self * -1
+
+    def __sub__(self, other: Any) -> "Jet":
+        return self + -jet(other)
+
+    def __rsub__(self, other: Any) -> "Jet":
+        return jet(other) - self
+
+    __radd__ = __add__
+    __rmul__ = __mul__  # type: ignore[assignment]
+
+    def __lt__(self, other: Any) -> bool:  # type: ignore[override]
+        return bool(self.value.total < jet(other).value.total)
+
+    def __le__(self, other: Any) -> bool:  # type: ignore[override]
+        return bool(self.value.total <= jet(other).value.total)
+
+    def __gt__(self, other: Any) -> bool:  # type: ignore[override]
+        return not self <= other
+
+    def __ge__(self, other: Any) -> bool:  # type: ignore[override]
+        return not self < other
+
+
+def jet(value: Any) -> Jet:
+    """Make a constant a quantity."""
+    return value if isinstance(value, Jet) else leaf(mp.mpf(value), mp.zero)
+
 
 def leaf(value: Any, slope: Any, complement: Any = None) -> Jet:
     """Make a quantity in which nothing cancels."""
     return Jet(Sum(value, abs(value)), Sum(slope, abs(slope)), complement)
 
 
+def apply(
+    t: Jet, f: Callable[[Any], Any], slope: Callable[[Any], Any], bend: Callable[[Any], Any]
+) -> Jet:
+    """Take a function of one quantity, given with its first two derivatives."""
+    at = t.value.total
+    value, first, second = f(at), slope(at), bend(at)
+    loose, turn = t.value.size - abs(at), abs(second * t.slope.total)
+    return Jet(
+        Sum(value, abs(value) + abs(first) * loose, abs(first) * t.value.swing),
+        Sum(
+            first * t.slope.total,
+            abs(first) * t.slope.size + turn * loose,
+            abs(first) * t.slope.swing + turn * t.value.swing,
+        ),
+    )
+
+
 def product(k: Jet, x: Jet) -> Jet:
-    """Multiply two inputs."""
+    """Multiply two inputs; without FMA the product is rounded."""
     slope = k.slope.total * x.value.total + k.value.total * x.slope.total
-    return leaf(k.value.total * x.value.total, slope)
+    value = k.value.total * x.value.total
+    return Jet(Sum(value, abs(value), abs(value)), Sum(slope, abs(slope)))
+
+
+def rounded_once(t: Jet) -> Jet:
+    """Let the size of what follows include what a rounding of t does to it."""
+    return t._replace(value=t.value._replace(size=2 * t.value.size))
 
 
 @cache
@@ -55,10 +129,13 @@ def _logistic(x: Any) -> tuple[Any, Any]:
     return 1 / (1 + mp.exp(-x)), 1 / (1 + mp.exp(x))
 
 
-def sigmoid(x: Jet) -> Jet:
-    """Take 1 / (1 + e^-x)."""
-    value, complement = _logistic(x.value.total)
-    return leaf(value, x.slope.total * value * complement, complement)
+def sigmoid(t: Jet) -> Jet:
+    """Take 1 / (1 + e^-t)."""
+    value, complement = _logistic(t.value.total)
+    slope = value * complement
+    bend = slope * (complement - value)
+    taken = apply(t, lambda _: value, lambda _: slope, lambda _: bend)
+    return taken._replace(complement=complement)
 
 
 @cache
@@ -90,9 +167,116 @@ def blend(t: Jet, p: Jet, q: Jet) -> Jet:
     )
 
 
+def join(x: Jet, eps: Jet) -> Jet:
+    """Take the cubic from the sigmoid at -eps to softsign at eps, with their slopes there."""
+    t = (x + eps) / (2 * eps)
+    p, s = sigmoid(-eps), softsign(eps)
+    left = p * (1 - p)
+    right = apply(eps, lambda e: 1 / (1 + e) ** 2, lambda e: -2 / (1 + e) ** 3, lambda e: 0)
+    r = (eps - x) / (2 * eps)
+    values = r * r * (1 + 2 * t) * p + t * t * (1 + 2 * r) * s
+    return values + 2 * eps * (t * r * r * left - t * t * r * right)
+
+
+def ratio(x: Jet, a: Jet, b: Jet) -> Jet:
+    """Take a x / (1 + b |x|)."""
+    at, high, steep = x.value.total, a.value.total, b.value.total
+    d = 1 + steep * abs(at)
+    by_x, by_a, by_b = high / d**2, at / d, -high * at * abs(at) / d**2
+    slope = by_x * x.slope.total + by_a * a.slope.total + by_b * b.slope.total
+    return leaf(high * at / d, slope)
+
+
+def _sech2(t: Any) -> Any:
+    return mp.sech(t) ** 2
+
+
+def tanh(t: Jet) -> Jet:
+    """Take the hyperbolic tangent."""
+    return apply(t, mp.tanh, _sech2, lambda t: -2 * mp.tanh(t) * _sech2(t))
+
+
+def tanhshrink(x: Jet) -> Jet:
+    """Take x - tanh(x), near 0 by its series."""
+
+    def value(x: Any) -> Any:
+        return x - mp.tanh(x) if abs(x) > 1e-15 else x**3 / 3 - 2 * x**5 / 15 + 17 * x**7 / 315
+
+    return apply(x, value, lambda x: mp.tanh(x) ** 2, lambda x: 2 * mp.tanh(x) * _sech2(x))
+
+
+def expm1(t: Jet) -> Jet:
+    """Take e^t - 1."""
+    return apply(t, mp.expm1, mp.exp, mp.exp)
+
+
+def softplus(t: Jet) -> Jet:
+    """Take log(1 + e^t)."""
+
+    def bend(t: Any) -> Any:
+        value, complement = _logistic(t)
+        return value * complement
+
+    def value(t: Any) -> Any:
+        return max(t, 0) + mp.log1p(mp.exp(-abs(t)))
+
+    return apply(t, value, lambda t: _logistic(t)[0], bend)
+
+
+def normal(x: Jet) -> Jet:
+    """Take Phi(x), the normal distribution's function; without FMA x^2 / 2 is rounded."""
+    at = x.value.total
+    half = at * at / 2
+    density = mp.exp(-half) / mp.sqrt(2 * mp.pi)
+    # Beyond every exponent its tail is its first asymptotic term.
+    tail = mp.erfc(abs(at) / mp.sqrt(2)) / 2 if abs(at) < 1e4 else density / abs(at)
+    value, slope = (1 - tail if at > 0 else tail), density * x.slope.total
+    return Jet(Sum(value, abs(value), half * tail), Sum(slope, abs(slope), half * abs(slope)))
+
+
+ZERO, ONE, SIX = map(jet, (0, 1, 6))
+SCALE, ALPHA = jet("1.0507009873554804934193349852946"), jet("1.6732632423543772848170429916717")
+STEEP, CUBIC = jet(2 * mp.sqrt(2 / mp.pi)), jet("0.044715")
+
 ACTIVATIONS: Mapping[str, Callable[..., Jet]] = {
-    "s3": lambda x: sigmoid(x) if x.value.total <= 0 else softsign(x),
+    "s3": lambda x: sigmoid(x) if x <= 0 else softsign(x),
     "s4": lambda x, k: blend(product(k, x), softsign(x), sigmoid(x)),
+    "s3_smooth": lambda x, eps: (
+        sigmoid(x) if x <= -eps else softsign(x) if x >= eps else join(x, eps)
+    ),
+    "sigmoid": lambda x: sigmoid(x),
+    "pss": lambda x, alpha: sigmoid(product(alpha, x)),
+    "softsign": softsign,
+    "rational_softsign": lambda x, a, b: ratio(x, a, b),
+    "tanh": lambda x: tanh(x),
+    "tanhshrink": tanhshrink,
+    "relu": lambda x: x if x > 0 else ZERO,
+    "leaky_relu": lambda x, a: x if x > 0 else a * x,
+    "prelu": lambda x, a: x if x > 0 else a * x,
+    "rrelu": lambda x, lower, upper: x if x > 0 else (lower + upper) / 2 * x,
+    "relu6": lambda x: ZERO if x <= 0 else SIX if x >= 6 else x,
+    "hardtanh": lambda x, min, max: (
+        max if x >= max or min >= max else min if x <= min else x
+    ),
+    "hardsigmoid": lambda x: ZERO if x <= -3 else ONE if x >= 3 else (x + 3) / 6,
+    "hardswish": lambda x: ZERO if x <= -3 else x if x >= 3 else x * ((x + 3) / 6),
+    "threshold": lambda x, threshold: ONE if x > threshold else ZERO,
+    "softshrink": lambda x, lambd: (
+        x - lambd if x > lambd else x + lambd if x < -lambd else ZERO
+    ),
+    "hardshrink": lambda x, lambd: x if x > lambd or x < -lambd else ZERO,
+    "elu": lambda x, alpha: x if x > 0 else alpha * expm1(x),
+    "celu": lambda x, alpha: x if x > 0 else alpha * expm1(rounded_once(x / alpha)),
+    "selu": lambda x: SCALE * x if x > 0 else SCALE * ALPHA * expm1(x),
+    "logsigmoid": lambda x: -softplus(-x),
+    "softplus": lambda x, beta, threshold: (
+        x if beta * x > threshold else softplus(product(beta, x)) / beta
+    ),
+    "silu": lambda x: x * sigmoid(product(ONE, x)),
+    "swish": lambda x, beta: x * sigmoid(product(beta, x)),
+    "mish": lambda x: x * tanh(softplus(product(ONE, x))),
+    "gelu": lambda x: x * normal(x),
+    "gelu_tanh": lambda x: x * sigmoid(rounded_once(STEEP * (x + CUBIC * x * x * x))),
 }
 
 

@@ -3,14 +3,39 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 import s3s4
 
-ACTIVATIONS = list(s3s4.activations.values())
-UFUNCS = {name: ufunc for name, ufunc in vars(s3s4.ufuncs).items() if isinstance(ufunc, np.ufunc)}
+# Of single elements: what test_rows.py tests is not in any of these.
+ELEMENTWISE = {
+    name: activation
+    for name, activation in s3s4.activations.items()
+    if isinstance(activation, s3s4.Activation)
+}
+ACTIVATIONS = list(ELEMENTWISE.values())
+UFUNCS = {
+    name: ufunc
+    for name, ufunc in vars(s3s4.ufuncs).items()
+    if isinstance(ufunc, np.ufunc) and ufunc.signature is None
+}
+
+
+def first_of_each(things: Iterable[Any], kind: Callable[[Any], Any]) -> list[Any]:
+    """Return the first thing of each kind."""
+    found: dict[Any, Any] = {}
+    for thing in things:
+        found.setdefault(kind(thing), thing)
+    return list(found.values())
+
+
+# What happens to memory and threads is the same code for every function with as many inputs and
+# outputs, so a test of that takes one of them. Values differ: a test of those takes all.
+ACTIVATION_KINDS = first_of_each(ACTIVATIONS, lambda a: len(a.parameters))
+UFUNC_KINDS = first_of_each(UFUNCS.values(), lambda u: (u.nin, u.nout))
 DTYPES = ("float16", "float32", "float64", "longdouble")
 
 # Large enough for threads whatever the threshold is, and no multiple of any vector or block.

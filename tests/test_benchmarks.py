@@ -5,10 +5,10 @@ import runpy
 from pathlib import Path
 from types import ModuleType
 
-import mpmath
 import numpy as np
 import pytest
 
+import oracle
 import s3s4
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -21,31 +21,52 @@ def job(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("job")
 
 
-def exact(quantity: str, x: float, k: float) -> mpmath.mpf:
-    """Compute a value or, by differences, a derivative at 30 digits."""
-
-    def sigmoid(t: mpmath.mpf) -> mpmath.mpf:
-        return 1 / (1 + mpmath.exp(-t))
-
-    def s3(t: mpmath.mpf) -> mpmath.mpf:
-        return t / (1 + abs(t)) if t > 0 else sigmoid(t)
-
-    def s4(t: mpmath.mpf) -> mpmath.mpf:
-        a = sigmoid(k * t)
-        return a * t / (1 + abs(t)) + (1 - a) * sigmoid(t)
-
-    function = {"s3": s3, "s4": s4, "s4_dx": lambda t: mpmath.diff(s4, t)}[quantity]
-    with mpmath.workdps(30):
-        return function(mpmath.mpf(x))
+QUANTITIES = [quantity for name in s3s4.activations for quantity in (name, f"{name}_dx")]
 
 
-@pytest.mark.parametrize("quantity", ["s3", "s4", "s4_dx"])
+@pytest.mark.parametrize("quantity", QUANTITIES)
 def test_the_reference_is_the_definition(job: ModuleType, quantity: str) -> None:
-    """What contenders are checked against agrees with mpmath."""
+    """What contenders are checked against agrees with 50 digits."""
     made = job.Job.make(quantity, "float64", 50)
     (wanted,) = job.expected(made)
-    exactly = [float(exact(quantity, x, job.K)) for x in made.x]
-    np.testing.assert_allclose(wanted.astype(float), exactly, rtol=1e-12, atol=1e-15)
+    name, what = job.split(quantity)
+    wrt = "x" if what else None
+    exactly = oracle.exact(name, wrt, made.x, *job.parameters(quantity)).high
+    np.testing.assert_allclose(wanted.astype(float), exactly.astype(float), rtol=1e-12, atol=1e-15)
+
+
+def test_an_activation_without_a_definition_is_named(job: ModuleType) -> None:
+    """The peers' definitions are complete, and it would be noticed if they were not."""
+    definitions = importlib.import_module("definitions")
+    assert definitions.undefined(s3s4.activations) == []
+    assert definitions.undefined(["relu", "s5"]) == ["s5", "s5_dx"]
+
+
+def test_a_contender_without_the_means_says_so(job: ModuleType) -> None:
+    """NumPy has no function of the normal distribution: it is left out with that reason."""
+    grid = importlib.import_module("grid")
+    prepared = grid.prepare(job.Job.make("gelu", "float64", 100), ["s3s4", "numpy"])
+    assert list(prepared.calls) == ["s3s4"]
+    assert "normal" in prepared.complaints["numpy"]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "seconds", "verdict"),
+    [
+        ("gelu", {"torch": 3.1, "torch.compile": 1.6, "copy": 0.1}, "yes"),
+        ("gelu_dx", {"torch": 2.9, "torch.compile": 1.6}, "torch 2.90 < 3"),
+        ("tanh", {"torch": 3.1}, "torch.compile not timed"),
+        ("softsign", {"torch": 1.0, "torch.compile": 1.0, "copy": 0.95}, "yes"),
+        ("relu_dx", {"torch": 9.0, "copy": 0.5}, "copy 0.50 < 0.9"),
+    ],
+)
+def test_targets_of_the_family(
+    job: ModuleType, quantity: str, seconds: dict[str, float], verdict: str
+) -> None:
+    """Peers are the measure where something is computed, a copy where only bytes are moved."""
+    tables = importlib.import_module("family_tables")
+    row = {name: [value] for name, value in {"s3s4": 1.0, **seconds}.items()}
+    assert tables.verdict(quantity, row) == verdict
 
 
 def test_a_right_result_passes_and_a_wrong_one_does_not(job: ModuleType) -> None:
@@ -79,6 +100,15 @@ def test_a_ufunc_without_a_benchmark_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(s3s4.ufuncs, "s5", np.exp, raising=False)
     with pytest.raises(NotImplementedError, match="s5"):
         runpy.run_path(HISTORY)
+
+
+def test_every_ufunc_of_rows_has_a_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same of those of rows."""
+    history = HISTORY.replace("bench_ufuncs", "bench_rows")
+    assert runpy.run_path(history)["ROWS"]
+    monkeypatch.setattr(s3s4.ufuncs, "softest", np.vecdot, raising=False)
+    with pytest.raises(NotImplementedError, match="softest"):
+        runpy.run_path(history)
 
 
 def test_the_report_fills_its_marks_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:

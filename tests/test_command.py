@@ -21,6 +21,7 @@ import pytest
 import s3s4
 from s3s4 import _arrays, _demo, _text
 from s3s4.__main__ import commands, main
+from support import ELEMENTWISE
 
 COMMAND = [sys.executable, "-m", "s3s4"]
 OWN_MOUNTS = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
@@ -64,12 +65,12 @@ def error_of(capfd, *arguments):
 
 
 @pytest.mark.parametrize("derivative", [False, True])
-@pytest.mark.parametrize("name", s3s4.activations)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_every_activation(name, derivative):
     np.save("in.npy", SAMPLE)
     options = ["--derivative"] if derivative else []
     assert main(["apply", name, "in.npy", "out.npy", *options]) == 0
-    activation = s3s4.activations[name]
+    activation = ELEMENTWISE[name]
     expected = activation.derivative(SAMPLE) if derivative else activation(SAMPLE)
     np.testing.assert_array_equal(np.load("out.npy"), expected)
 
@@ -333,10 +334,11 @@ def test_archive_from_a_pipe():
         ("s4 in.npy out.csv", "in.npy: is .npy, which cannot become .csv"),
         ("s4 in.npy out.npz", "in.npy: is .npy, which cannot become .npz"),
         ("s4 in.csv out.npz", "in.csv: is text, which can become text or .npy, not .npz"),
-        ("s5 in.npy out.npy", ", ".join(map(repr, s3s4.activations))),
+        ("gleu in.npy out.npy", "not 'gleu': did you mean "),
+        ("xyz in.npy out.npy", ", ".join(ELEMENTWISE)),
         ("s4 in.npy out.npy --k abc", "'--k': 'abc' is not a valid float"),
         ("s4 in.npy out.npy --k nan", "'--k': nan is not a number"),
-        ("s3 in.npy out.npy --k 2", "s3 has no parameter k"),
+        ("s3 in.npy out.npy --k 2", "k is no parameter of s3"),
         ("s4 in.npy out.npy --dtype int8", "'--dtype': 'int8' is not one of"),
         ("s4 in.npy", "Missing argument 'OUT'"),
     ],
@@ -487,7 +489,42 @@ def test_plot(capfd, suffix):
     assert Path(f"curves.{suffix}").stat().st_size > 10_000
 
 
+@pytest.mark.parametrize("options", [[], ["--derivative", "--k", "2"]])
+def test_plot_of_several(monkeypatch, options):
+    drawn = []
+    monkeypatch.setattr("s3s4.__main__.save", lambda figure, output: drawn.append(figure))
+    assert main(["plot", "gelu", "s4", *options]) == 0
+    panels = drawn[0].axes
+    assert len(panels) == (2 if options else 1)
+    gelu, s4, *_ = panels[0].lines
+    assert gelu.get_label() == "gelu"
+    assert s4.get_label() == ("s4, k = 2" if options else "s4")
+    x, y = s4.get_data()
+    np.testing.assert_allclose(y, s4_by_definition(x, 2 if options else 5), atol=1e-14)
+
+
+def test_plot_leaves_a_gap_at_a_jump(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("s3s4.__main__.save", lambda figure, output: drawn.append(figure))
+    assert main(["plot", "threshold", "--threshold", "2"]) == 0
+    x, y = drawn[0].axes[0].lines[0].get_data()
+    assert np.isnan(y).sum() == 1
+    assert abs(x[np.isnan(y)].item() - 2) < 0.01
+
+
+def test_every_parameter_is_an_option_of_apply():
+    np.save("in.npy", SAMPLE)
+    for name, activation in ELEMENTWISE.items():
+        values = {key: default + 0.25 for key, default in activation.parameters.items()}
+        options = [text for key, value in values.items() for text in (f"--{key}", str(value))]
+        assert main(["apply", name, "in.npy", "out.npy", *options]) == 0
+        np.testing.assert_array_equal(np.load("out.npy"), activation(SAMPLE, **values))
+
+
 def test_plot_mistakes(capfd):
+    assert "did you mean mish" in error_of(capfd, "plot", "gelu", "misch")
+    assert "k is no parameter of gelu, mish" in error_of(capfd, "plot", "gelu", "mish", "--k", "2")
+    assert "Missing argument 'NAME'" in error_of(capfd, "plot", "--derivative")
     assert ".png, .svg, .pdf" in error_of(capfd, "plot", "-o", "curves.doc")
     assert "none/curves.png: No such file" in error_of(capfd, "plot", "-o", "none/curves.png")
     assert os.listdir() == []
@@ -538,8 +575,8 @@ def test_help(capfd):
         for parameter in command.params:
             assert parameter.opts[0] in output or parameter.metavar in output
     main(["apply", "--help"])
-    output = capfd.readouterr().out
-    for name, activation in s3s4.activations.items():
+    output = " ".join(capfd.readouterr().out.split())
+    for name, activation in ELEMENTWISE.items():
         assert name in output.partition("NAME is one of")[2]
         for parameter, default in activation.parameters.items():
             assert f"--{parameter}" in output

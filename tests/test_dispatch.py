@@ -1,6 +1,7 @@
 """Which device a call takes, with a made-up GPU in place of a real one."""
 
 import os
+import sys
 import threading
 import types
 from typing import NamedTuple
@@ -9,11 +10,11 @@ import numpy as np
 import pytest
 
 import s3s4
-from s3s4 import _calibration, _cpu, _dispatch
+from s3s4 import _calibration, _cpu, _cutover, _devices, _dispatch
 from s3s4.__main__ import main
 from support import assert_same_bits, python
 
-X = np.linspace(-5, 5, _dispatch.FLOOR)
+X = np.linspace(-5, 5, _cutover.FLOOR)
 
 
 class Device(NamedTuple):
@@ -51,15 +52,19 @@ def backend(monkeypatch, tmp_path):
     for name in ("S3S4_DEVICE", "S3S4_CALIBRATE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("S3S4_CACHE_DIR", str(tmp_path))
-    state = _dispatch._State()
+    state = _devices._State()
     state.gpu, state.known = Backend(), True
-    monkeypatch.setattr(_dispatch, "_state", state)
-    monkeypatch.setattr(_dispatch, "_measure", lambda *given: comparison(2 * _dispatch.FLOOR))
+    monkeypatch.setattr(_devices, "_state", state)
+    monkeypatch.setattr(_cutover, "_state", _cutover._State())
+    monkeypatch.setattr(_cutover, "_measure_threads", lambda *given: comparison(20_000))
+    monkeypatch.setattr(_cpu, "set_parallel_size", lambda *given: None)
+    monkeypatch.setattr(_cutover, "_measure_gpu", lambda *given: comparison(2 * _cutover.FLOOR))
     return state.gpu
 
 
 def comparison(cutover):
-    return _calibration.Comparison(("CPU", "GPU"), (), (), cutover, "made up")
+    samples = tuple(_calibration.Sample(size, 1.0, 1.0) for size in (1, 2))
+    return _calibration.Comparison(("CPU", "GPU"), samples, (), cutover, "made up")
 
 
 def test_the_cutover_decides(backend):
@@ -70,7 +75,7 @@ def test_the_cutover_decides(backend):
 
 
 def test_never(backend, monkeypatch):
-    monkeypatch.setattr(_dispatch, "_measure", lambda *given: comparison(None))
+    monkeypatch.setattr(_cutover, "_measure_gpu", lambda *given: comparison(None))
     s3s4.s4(np.tile(X, 8))
     assert backend.calls == 0
 
@@ -88,8 +93,8 @@ def test_a_threshold_of_the_call_or_the_object(backend):
 
 def test_no_calibration(backend, monkeypatch):
     monkeypatch.setenv("S3S4_CALIBRATE", "0")
-    monkeypatch.setattr(_dispatch, "_measure", None)
-    monkeypatch.setattr(_dispatch, "ASSUMED", len(X))
+    monkeypatch.setattr(_cutover, "_measure_gpu", None)
+    monkeypatch.setattr(_cutover, "ASSUMED", len(X))
     s3s4.s4(X)
     assert backend.calls == 1
 
@@ -164,6 +169,49 @@ def test_an_error_of_a_call_that_asked_for_it(backend):
         s3s4.s4(X, device="gpu")
 
 
+def test_memory_that_runs_out_costs_one_call(backend):
+    backend.error = MemoryError("none left")
+    with pytest.warns(RuntimeWarning, match="none left"):
+        s3s4.s4(np.tile(X, 2))
+    backend.error = None
+    s3s4.s4(np.tile(X, 2))
+    assert backend.calls == 2
+
+
+class Spoken:
+    """An array of the host that speaks nothing but DLPack."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+    def __dlpack__(self, **options):
+        return self.array.__dlpack__(**options)
+
+
+def test_dlpack_on_the_host():
+    x = np.linspace(-3, 3, 20)
+    assert_same_bits(s3s4.s4(Spoken(x), Spoken(x)), s3s4.s4(x, x))
+    gradients = s3s4.s4.backward(Spoken(x), Spoken(x), 2.0)
+    for one, other in zip(gradients, s3s4.s4.backward(x, x, 2.0), strict=True):
+        assert_same_bits(np.asarray(one), np.asarray(other))
+
+
+class Recorded:
+    """A tensor that records gradients, as torch's answers when it is asked for its memory."""
+
+    @property
+    def __cuda_array_interface__(self):
+        raise RuntimeError("Can't get __cuda_array_interface__ on Variable that requires grad.")
+
+
+def test_a_tensor_that_requires_grad_is_told_what_to_do():
+    with pytest.raises(TypeError, match=r"torch\.autograd\.Function"):
+        s3s4.s4(Recorded())
+
+
 def test_options_of_a_ufunc(backend):
     where = np.ones(2 * len(X), bool)
     s3s4.s4(np.tile(X, 2), where=where, out=np.zeros(2 * len(X)))
@@ -209,7 +257,7 @@ def test_one_thread_measures_and_no_other_waits(backend, monkeypatch):
         assert done.wait(10)
         return comparison(0)
 
-    monkeypatch.setattr(_dispatch, "_measure", slow)
+    monkeypatch.setattr(_cutover, "_measure_gpu", slow)
     first = threading.Thread(target=s3s4.s4, args=(X,))
     first.start()
     assert measuring.wait(10)
@@ -227,28 +275,28 @@ def test_what_was_measured_is_kept(backend, monkeypatch):
         (kind, dtype)
         for kind in ("value", "value_dx")
         for dtype in ("float16", "float32", "float64")
-    }
+    } | {("threads", dtype) for dtype in ("float32", "float64")}
     assert "from 524,288 elements on" in str(found)
-    monkeypatch.setattr(_dispatch, "_measure", lambda *given: comparison(7))
+    monkeypatch.setattr(_cutover, "_measure_gpu", lambda *given: comparison(7))
     assert "from 7 " not in str(s3s4.calibrate())
-    _dispatch._state.cutovers.clear()
+    _cutover._state.known.clear()
     assert "from 7 " not in str(s3s4.calibrate())
     assert "from 7 " in str(s3s4.calibrate(force=True))
-    _dispatch._state.cutovers.clear()
+    _cutover._state.known.clear()
     monkeypatch.setattr(_cpu, "variant", "another")
     assert "from 7 " in str(s3s4.calibrate())
 
 
 def test_the_command_that_measures(backend, monkeypatch, tmp_path, capsys):
-    samples = tuple(_calibration.Sample(n, n * 1e-9, 1e-4 + n * 1e-10) for n in _dispatch.SIZES)
+    samples = tuple(_calibration.Sample(n, n * 1e-9, 1e-4 + n * 1e-10) for n in _cutover.SIZES)
     lines = _calibration.Line(0.0, 1e-9), _calibration.Line(1e-4, 1e-10)
     found = _calibration.Comparison(("CPU", "GPU"), samples, lines, 111_111, "made up")
 
-    def measure(gpu, kind, dtype, progress):
+    def measure(gpu, index, progress):
         progress(samples[0])
         return found
 
-    monkeypatch.setattr(_dispatch, "_measure", measure)
+    monkeypatch.setattr(_cutover, "_measure_gpu", measure)
     picture = tmp_path / "cutover.png"
     assert main(["calibrate", "--plot", str(picture)]) == 0
     output, error = capsys.readouterr()
@@ -257,20 +305,22 @@ def test_the_command_that_measures(backend, monkeypatch, tmp_path, capsys):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("command", ["doctor", "calibrate"])
-def test_commands_without_a_gpu(command, backend, capsys):
-    _dispatch._state.gpu, _dispatch._state.reason = None, "no driver"
-    assert main([command]) == 2
+def test_commands_without_a_gpu(backend, capsys):
+    _devices._state.gpu, _devices._state.reason = None, "no driver"
+    assert main(["doctor"]) == 2
     output, error = capsys.readouterr()
     assert output == ""
     assert error == "s3s4: device='gpu' is not available: no driver\n"
+    assert main(["calibrate"]) == 0
+    assert capsys.readouterr().out.endswith("gpu: device='gpu' is not available: no driver\n")
 
 
 def test_a_real_measurement_ends_in_time(backend, monkeypatch):
     monkeypatch.undo()
-    found = _dispatch._measure(Backend(), "value", np.dtype(np.float32), lambda sample: None)
-    assert found.samples
-    assert found.samples[0].size == _dispatch.SIZES[0]
+    found = _cutover._measure_gpu(Backend(), ("value", "float32"), lambda sample: None)
+    # On a machine that is busy with other things there may be no time for a single size.
+    assert [s.size for s in found.samples] == sorted(s.size for s in found.samples)
+    assert found.samples or found.reason == "time was up"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -289,6 +339,55 @@ def test_a_child_stays_on_the_cpu(backend):
         finally:
             os._exit(not ok)
     assert os.waitpid(pid, 0)[1] == 0
+
+
+class Driver:
+    """A CUDA driver of a version that shows so many devices."""
+
+    def __init__(self, version, count, code=0):
+        self.version, self.count, self.code = version, count, code
+
+    def __call__(self, name):
+        return self
+
+    def cuInit(self, flags):
+        return self.code
+
+    def cuDriverGetVersion(self, pointer):
+        pointer._obj.value = self.version
+
+    def cuDeviceGetCount(self, pointer):
+        pointer._obj.value = self.count
+        return 0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("driver", "reason"),
+    [
+        (Driver(11040, 1), "for CUDA 11.4: install one for CUDA 12"),
+        (Driver(13000, 0), "no device (CUDA error 0; CUDA_VISIBLE_DEVICES is '7')"),
+        (Driver(13000, 1, 999), "no device (CUDA error 999"),
+        (Driver(13000, 1), "s3s4[gpu-cu12]"),
+    ],
+    ids=["old driver", "hidden", "error", "wrong wheel"],
+)
+def test_why_there_is_no_gpu(driver, reason, monkeypatch):
+    state = _devices._State()
+    monkeypatch.setattr(_devices, "_state", state)
+    monkeypatch.setattr(_devices.ctypes, "CDLL", driver)
+    monkeypatch.setattr(_devices.importlib.util, "find_spec", lambda name: "installed")
+    monkeypatch.setitem(sys.modules, "s3s4._gpu", None)  # importing it fails
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    monkeypatch.setenv("NUMBA_ENABLE_CUDASIM", "0")
+    with pytest.warns(RuntimeWarning, match="uses the CPU") as warned:
+        s3s4.s4(X)
+    s3s4.s4(X)
+    assert len(warned) == 1
+    assert reason in str(warned[0].message)
+    with pytest.raises(s3s4.GPUUnavailable) as caught:
+        s3s4.s4(1.0, device="gpu")
+    assert reason in str(caught.value)
 
 
 @pytest.mark.parametrize(

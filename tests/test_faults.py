@@ -121,19 +121,26 @@ def ask(path, x):
     return np.frombuffer(response.read(), x.dtype)
 
 
+def children_file(pid):
+    """Return where Linux lists the processes that a process has started."""
+    return Path(f"/proc/{pid}/task/{pid}/children")
+
+
 def children(pid):
     """Return the processes that a process has started."""
-    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    return {int(child) for child in children_file(pid).read_text().split()}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif(
+    not children_file(os.getpid()).exists(), reason="this system does not list child processes"
+)
 def test_workers_forked_before_serving(tmp_path):
     pytest.importorskip("gunicorn")
     service = Path(__file__).resolve().parent.parent / "examples" / "service"
     path = str(tmp_path / "socket")
     command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "2"]
     command += ["--bind", f"unix:{path}", "--worker-tmp-dir", str(tmp_path), "app:application"]
-    # Both have threads and are large enough to use them.
+    # Large enough for threads, which the workers do not have.
     x = np.linspace(-8, 8, LARGE, dtype=np.float32)
     wanted = s3s4.s4(x, 2.0)
     server = subprocess.Popen(
@@ -238,23 +245,26 @@ def test_strict_interpreter(options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", ["s3s4", "other"])
-@pytest.mark.parametrize("other", ["torch", "sklearn.ensemble"])
-def test_import_order(first, other):
-    pytest.importorskip(other.partition(".")[0])
-    order = ["s3s4", other] if first == "s3s4" else [other, "s3s4"]
+@pytest.mark.parametrize("first", ["s3s4", "others"])
+@pytest.mark.parametrize("others", [["torch"], ["sklearn.ensemble"], ["sklearn.ensemble", "torch"]])
+def test_beside_other_libraries_with_threads(first, others):
+    """Each brings an OpenMP runtime of its own into the process, and all are at work at once."""
+    for other in others:
+        pytest.importorskip(other.partition(".")[0])
+    order = ["s3s4", *others] if first == "s3s4" else [*others, "s3s4"]
     work = {
         "torch": "lambda: torch.linspace(-8, 8, 300_000).sigmoid().sum()",
         "sklearn.ensemble": "lambda: sklearn.ensemble.HistGradientBoostingRegressor(max_iter=3)"
         ".fit(x[:5000, None], x[:5000])",
-    }[other]
+    }
+    works = ", ".join(work[other] for other in others)
     python(
         f"import {', '.join(order)}, numpy as np\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
-        f"x = np.linspace(-8, 8, {LARGE}); wanted = s3s4.s4(x); work = {work}\n"
-        "with ThreadPoolExecutor(2) as pool:\n"
-        "    theirs = [pool.submit(work) for _ in range(5)]\n"
-        "    ours = [pool.submit(s3s4.s4, x) for _ in range(5)]\n"
+        f"x = np.linspace(-8, 8, {LARGE}); wanted = s3s4.s4(x); works = {works},\n"
+        "with ThreadPoolExecutor(2 + len(works)) as pool:\n"
+        "    theirs = [pool.submit(work) for _ in range(5) for work in works]\n"
+        "    ours = [pool.submit(s3s4.s4, x) for _ in range(10)]\n"
         "    assert all(np.array_equal(f.result(), wanted) for f in ours)\n"
         "    [f.result() for f in theirs]",
         timeout=120,

@@ -11,13 +11,19 @@ from s3s4 import _cpu
 from support import python
 
 PACKAGE = Path(s3s4.__file__).parent
-MODULES = {path.stem: ast.parse(path.read_text("utf-8")) for path in PACKAGE.glob("*.py")}
-KERNELS = Path(__file__).resolve().parent.parent / "src" / "kernels.pyx"
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): ast.parse(
+        path.read_text("utf-8")
+    )
+    for path in PACKAGE.rglob("*.py")
+}
+WITHIN_GPU = {name for name in MODULES if name.startswith("_gpu")}
+KERNELS = sorted((Path(__file__).resolve().parent.parent / "src").glob("*.p[xy][ix]"))
 
 # Each name of the left column is known to the modules of the right one alone.
 KNOWN_TO = {
-    "numba": {"_gpu"},
-    "cupy": {"_gpu"},
+    "numba": {"_gpu.toolchain"},
+    "cupy": set(),
     "torch": set(),
     "click": {"__main__"},
     "rich": {"__main__"},
@@ -25,8 +31,10 @@ KNOWN_TO = {
     "matplotlib": {"__main__", "_demo", "_figures"},
     "_demo": {"__main__"},
     "_figures": {"__main__", "_demo"},
-    "_gpu": {"_dispatch"},
-    "_calibration": {"_dispatch"},
+    "_gpu": WITHIN_GPU | {"_devices"},
+    "_formulas_gpu": {"_gpu.kernels", "_gpu.primitives"},
+    "_calibration": {"_cutover"},
+    "_cutover": {"_dispatch", "__init__"},
     "__main__": set(),
 }
 
@@ -81,9 +89,10 @@ def test_calibration_knows_no_backend():
     assert not imported(tree) & (set(MODULES) | {"s3s4", "numpy"})
 
 
-@pytest.mark.skipif(not KERNELS.exists(), reason="the source of the kernels is not here")
+@pytest.mark.skipif(not KERNELS, reason="the source of the kernels is not here")
 def test_kernels_import_nothing_of_the_package():
-    statements = re.findall(r"^\s*(?:from|import|cimport)\s.*", KERNELS.read_text(), re.MULTILINE)
+    text = "".join(path.read_text("utf-8") for path in KERNELS)
+    statements = re.findall(r"^\s*(?:from|import|cimport)\s.*", text, re.MULTILINE)
     assert statements
     assert not [statement for statement in statements if re.search(r"\bs3s4\b", statement)]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import s3s4
-from support import assert_same_bits
+from support import ACTIVATIONS, assert_same_bits
 
 X = np.linspace(-8, 8, 1001).reshape(7, 143)
 
@@ -53,7 +53,7 @@ def test_gpu_is_refused_with_the_reason(build):
         build(device="gpu")(X)
 
 
-@pytest.mark.parametrize("activation", list(s3s4.activations.values()), ids=lambda a: a.name)
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
 def test_gpu_is_refused_by_the_function(activation):
     with pytest.raises(RuntimeError, match=r"(?i)gpu.*\w{4}"):
         activation(X, device="gpu")

@@ -44,6 +44,8 @@ def test_arrays(n):
     x = np.linspace(-9, 9, n)
     for dtype in (np.float16, np.float32, np.float64, np.longdouble):
         for activation in s3s4.activations.values():
+            if not isinstance(activation, s3s4.Activation):
+                continue  # of rows: an element depends on the others
             result = activation(x.astype(dtype))
             assert result.dtype == dtype
             assert result.shape == (n,)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import s3s4
-from s3s4 import Activation, S4Activation, ufuncs
+from s3s4 import Activation, RowActivation, S4Activation, ufuncs
 
 half: NDArray[np.float16] = np.zeros(3, np.float16)
 single: NDArray[np.float32] = np.zeros(3, np.float32)
@@ -51,7 +51,7 @@ s3s4.s3.derivative(single, wrt="k")  # type: ignore[call-overload]
 s3s4.s4(single, device="tpu")  # type: ignore[call-overload]
 
 
-def layer(activation: Activation, x: NDArray[np.float32]) -> Any:
+def layer(activation: Activation | RowActivation, x: NDArray[np.float32]) -> Any:
     """Any activation will do."""
     return activation(x)
 
@@ -63,3 +63,11 @@ assert_type(ufuncs.s4_dk, np.ufunc)
 S4Activation(k=2.0).forward(single)
 with s3s4.threads(2):
     assert_type(s3s4.get_num_threads(), int)
+
+# Row activations take an axis and give the shape of x.
+assert_type(s3s4.softmax(single, axis=0), NDArray[np.float32])
+assert_type(s3s4.log_softmax(single, dtype=np.float64), NDArray[np.float64])
+assert_type(s3s4.softmin([1.0, 2.0], out=double), NDArray[np.float64])
+assert_type(s3s4.softmax.backward(single, single, 0), NDArray[np.float32])
+assert_type(s3s4.softmax.jacobian(half), NDArray[np.float16])
+s3s4.softmax(single, k=2)  # type: ignore[call-overload]

@@ -2,7 +2,8 @@
 
 # Design: one module a library, imported only when it is asked for, so that a library that is not
 # installed costs a line in the report and nothing else. A contender is a function from a `Job` to
-# a callable without arguments that leaves the complete result in memory and returns it.
+# a callable without arguments that leaves the complete result in memory and returns it; what its
+# library has no means for it refuses with NotImplementedError and the reason.
 """
 
 import importlib
@@ -66,12 +67,14 @@ CONTENDERS = {
         Contender("copy", "copies:threaded", "numpy", "moves the same bytes, all threads"),
         Contender("copy, 1 thread", "copies:single", "numpy", "moves the same bytes, np.copyto"),
         Contender("numpy", "from_numpy:plain", "numpy", "1 thread; new arrays throughout"),
-        Contender("scipy", "from_numpy:with_expit", "scipy", "as numpy, with expit"),
+        Contender("scipy", "from_numpy:with_scipy", "scipy", "as numpy, with expit, ndtr"),
         Contender("numexpr", "from_numexpr:prepare", "numexpr", "output given; a call each"),
         Contender("numba", "from_numba:prepare", "numba", "parallel, fastmath; output given"),
-        Contender("torch", "from_torch:eager", "torch", "as numpy; backward by autograd"),
-        Contender("torch.compile", "from_torch:compiled", "torch", "takes no output"),
-        Contender("jax.jit", "from_jax:prepare", "jax", "takes no output; vmap(grad)"),
+        Contender("torch", "from_torch:eager", "torch", "its functions or as numpy; autograd"),
+        Contender("torch.compile", "from_torch:compiled", "torch", "as torch; takes no output"),
+        Contender(
+            "jax.jit", "from_jax:prepare", "jax", "its functions; takes no output; vmap(grad)"
+        ),
     )
 }
 

@@ -2,10 +2,16 @@
 
 from collections.abc import Callable
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 from definitions import Array
-from job import K
+from job import parameters
+
+
+def arrays(quantity: str, x: Array, grad: Array) -> tuple[Array, ...]:
+    """Return the arrays that a quantity is computed from."""
+    return (grad, x) if quantity == "s4_backward" else (x,)
 
 
 def bind(formula: Callable[..., Any], quantity: str, x: Array, grad: Array) -> Callable[[], Any]:
@@ -20,10 +26,14 @@ def bind(formula: Callable[..., Any], quantity: str, x: Array, grad: Array) -> C
     x, grad : array
         Input and gradient, as the formula's library wants them.
     """
-    match quantity:
-        case "s3":
-            return partial(formula, x)
-        case "s4_backward":
-            return partial(formula, grad, x, K)
-        case _:
-            return partial(formula, x, K)
+    return partial(formula, *arrays(quantity, x, grad), *parameters(quantity))
+
+
+def settled(formula: Callable[..., Any], quantity: str) -> FunctionType:
+    """Return a formula of its arrays alone: to a compiler the parameters are constants."""
+    values = parameters(quantity)
+
+    def function(*given: Array) -> Any:
+        return formula(*given, *values)
+
+    return function

@@ -1,21 +1,51 @@
-"""NumPy and SciPy, from the definition."""
+"""NumPy and SciPy, from the definition or with what they have of their own."""
 
 from collections.abc import Callable
+from dataclasses import fields, replace
+from functools import cache, partial
 from typing import Any
 
+import numpy as np
+
 from contenders.expressions import bind
-from definitions import NUMPY, Definitions
-from job import Job
+from definitions import NUMPY, Array, Definitions
+from job import Job, parameters
+
+OWN: dict[str, Callable[..., Any]] = {"relu": lambda x: np.maximum(x, 0)}
 
 
 def plain(job: Job) -> Callable[[], Any]:
     """Prepare the job with NumPy alone."""
-    return bind(getattr(NUMPY, job.quantity), job.quantity, job.x, job.grad)
+    formula = OWN.get(job.quantity) or getattr(NUMPY, job.quantity)
+    return bind(formula, job.quantity, job.x, job.grad)
 
 
-def with_expit(job: Job) -> Callable[[], Any]:
-    """Prepare the job with SciPy's sigmoid."""
-    from scipy.special import expit
+def with_scipy(job: Job) -> Callable[[], Any]:
+    """Prepare the job with SciPy's sigmoid and normal distribution."""
+    from scipy.special import expit, log_expit, ndtr
 
-    formulas = Definitions(expit, NUMPY.where)
+    if job.quantity == "logsigmoid":
+        return partial(log_expit, job.x)
+    if not used(job.quantity) & {"sigmoid", "normal"}:
+        raise NotImplementedError("adds nothing to NumPy")
+    formulas = replace(NUMPY, sigmoid=expit, normal=ndtr)
     return bind(getattr(formulas, job.quantity), job.quantity, job.x, job.grad)
+
+
+@cache
+def used(quantity: str) -> set[str]:
+    """Return which functions of a library the definition of a quantity takes."""
+    found = set()
+
+    def noted(name: str) -> Callable[..., Array]:
+        def call(*arguments: Any) -> Array:
+            found.add(name)
+            return np.ones(1) if name == "normal" else getattr(NUMPY, name)(*arguments)
+
+        return call
+
+    library = Definitions(**{field.name: noted(field.name) for field in fields(Definitions)})
+    formula, values = getattr(library, quantity), parameters(quantity)
+    x = np.ones(1)
+    formula(*((x, x) if quantity == "s4_backward" else (x,)), *values)
+    return found

@@ -1,0 +1,47 @@
+"""Where an array of another library lies, told without CUDA and without touching its memory."""
+
+from typing import Any
+
+import numpy as np
+
+CUDA, CUDA_MANAGED = 2, 13
+"""The kinds of memory that a GPU of NVIDIA's can read, as DLPack numbers them."""
+UNDERSTOOD = ("__array__", "__array_interface__", "__array_struct__", "__array_ufunc__")
+"""What NumPy asks a value for by itself."""
+
+
+def lies_on_device(value: Any) -> bool:
+    """Whether a value is an array on a GPU.
+
+    Raises
+    ------
+    TypeError
+        If it is a tensor whose gradient is recorded, which would be lost.
+    """
+    kind = type(value)
+    if kind is np.ndarray:
+        return False
+    # Numba's simulator has arrays of its own.
+    if hasattr(kind, "__cuda_ndarray__"):
+        return True
+    if hasattr(kind, "__cuda_array_interface__"):
+        try:
+            if hasattr(value, "__cuda_array_interface__"):
+                return True
+        except RuntimeError as error:
+            raise TypeError(
+                "a tensor that requires grad cannot be used as an array: wrap s3s4's backward in a "
+                f"torch.autograd.Function, or detach the tensor ({error})"
+            ) from error
+    return hasattr(kind, "__dlpack_device__") and value.__dlpack_device__()[0] in (
+        CUDA,
+        CUDA_MANAGED,
+    )
+
+
+def on_host(value: Any) -> Any:
+    """The value, or NumPy's view of an array that says what it holds by DLPack alone."""
+    kind = type(value)
+    if not hasattr(kind, "__dlpack__") or any(hasattr(kind, way) for way in UNDERSTOOD):
+        return value
+    return value if lies_on_device(value) else np.from_dlpack(value)

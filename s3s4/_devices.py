@@ -1,0 +1,144 @@
+"""Which GPU there is: looked for once, and what is said where there is none."""
+
+# Design:
+# - The driver is asked first, through ctypes: that takes no import and no compiler.
+# - CUDA does not survive a fork: a child has no GPU.
+
+import ctypes
+import importlib.util
+import os
+import sys
+import threading
+import warnings
+from types import ModuleType
+
+OLDEST_DRIVER = 12000
+NO_NUMBA = "numba-cuda is not installed (pip install 's3s4[gpu]')"
+WHEELS = "install s3s4[gpu] for a driver of CUDA 13, s3s4[gpu-cu12] for one of CUDA 12"
+
+
+class GPUUnavailable(RuntimeError):
+    """The GPU was asked for and cannot be had; says why, and what to install."""
+
+    __module__ = "s3s4"
+
+
+_pid = os.getpid()
+
+
+class _State:
+    """What is known of the GPU of this process, and the lock of those who find it out."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.reason: str | None = None
+        self.gpu: ModuleType | None = None
+        self.known = False
+        self.warned = False
+
+
+_state = _State()
+
+
+def gpu() -> ModuleType:
+    """The GPU backend, looked for once.
+
+    Raises
+    ------
+    RuntimeError
+        If there is none, with the reason and what to install.
+    """
+    if os.getpid() != _pid:
+        raise GPUUnavailable("CUDA cannot be used after a fork: start the process anew (spawn)")
+    if not _state.known:
+        with _state.lock:
+            if not _state.known:
+                _find()
+                _state.known = True
+    if _state.gpu is None:
+        raise GPUUnavailable(f"device='gpu' is not available: {_state.reason}")
+    return _state.gpu
+
+
+def available() -> bool:
+    """Whether there is a GPU that works."""
+    try:
+        gpu()
+    except RuntimeError:
+        return False
+    return True
+
+
+def status() -> str:
+    """What is known of the GPU, found out if need be, in one line."""
+    try:
+        found = gpu().device()
+    except RuntimeError as error:
+        return str(error)
+    return f"{found.name}, compute capability {found.capability}, {found.memory / 2**30:.0f} GiB"
+
+
+def is_out_of_question() -> bool:
+    """Whether it is known already that there is no GPU here."""
+    return os.getpid() != _pid or (_state.known and _state.gpu is None)
+
+
+def is_expected() -> bool:
+    """Whether somebody who has no GPU would want to hear why."""
+    return _state.reason != NO_NUMBA
+
+
+def lose(error: Exception) -> None:
+    """Never use the GPU again: it failed."""
+    _state.gpu, _state.reason = None, f"it failed before: {error}"
+
+
+def _find() -> None:
+    try:
+        if importlib.util.find_spec("numba_cuda") is None:
+            _state.reason = NO_NUMBA
+            return
+        if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "0":
+            _state.reason = _missing_driver()
+            if _state.reason:
+                return
+        from s3s4 import _gpu
+
+        _gpu.device()
+        _state.gpu = _gpu
+    except GPUUnavailable as error:
+        _state.reason = str(error)
+    except Exception as error:
+        # A wrong wheel can fail in any way while it is imported.
+        _state.reason = f"numba-cuda does not work here; {WHEELS}: {type(error).__name__}: {error}"
+
+
+def _missing_driver() -> str | None:
+    """What the driver lacks, without CUDA's Python packages."""
+    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        driver = ctypes.CDLL(name)
+    except OSError:
+        return f"no NVIDIA driver ({name}) is installed"
+    version, count = ctypes.c_int(0), ctypes.c_int(0)
+    driver.cuDriverGetVersion(ctypes.byref(version))
+    if version.value < OLDEST_DRIVER:
+        return (
+            f"the NVIDIA driver is for CUDA {version.value // 1000}.{version.value % 1000 // 10}: "
+            "install one for CUDA 12 or later"
+        )
+    code = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    if code or not count.value:
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        hint = "" if hidden is None else f"; CUDA_VISIBLE_DEVICES is {hidden!r}"
+        return f"the NVIDIA driver shows no device (CUDA error {code}{hint})"
+    return None
+
+
+def fell_back(error: Exception, depth: int) -> None:
+    """Say once that the CPU does what the GPU could not; `depth` calls below the user's."""
+    with _state.lock:
+        if _state.warned:
+            return
+        _state.warned = True
+    warnings.warn(f"s3s4 uses the CPU: {error}", RuntimeWarning, stacklevel=1 + depth)

@@ -1,0 +1,33 @@
+"""Every activation, by name."""
+
+import difflib
+
+from s3s4._activation import Activation, elementwise
+from s3s4._rows import RowActivation, row_activations
+
+activations: dict[str, Activation | RowActivation] = {**elementwise, **row_activations}
+"""Those of single elements, then those of rows."""
+
+
+def get(name: str) -> Activation | RowActivation:
+    """The activation of a name.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Activation or RowActivation
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    try:
+        return activations[name]
+    except (KeyError, TypeError):
+        close = difflib.get_close_matches(str(name).lower(), activations)
+        hint = f"did you mean {' or '.join(close)}?" if close else ", ".join(activations)
+        raise ValueError(f"name must be that of an activation, not {name!r}: {hint}") from None

@@ -1,0 +1,212 @@
+"""What the formulas are made of, in the arithmetic of vecmath.h.
+
+Design:
+- A primitive is a device function of one type; its text is the same for the compiler and for the
+  simulator. Constants are closed over as numbers of the type, or a float would become a double.
+- Polynomials and caps are those of vecmath.h, step by step: the CPU's accuracy is the GPU's.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from s3s4._formulas_gpu import polynomials
+from s3s4._gpu.toolchain import fused_operation, inline, power_of_two_by, reciprocal
+
+
+
+class Constants(NamedTuple):
+    """What differs between the arithmetic of two types."""
+
+    bias: float
+    shifter: float
+    log2e: tuple[float, float]
+    ln2: tuple[float, float]
+    highest: float
+    smallest_scaled: float
+    uniform: float
+    factor: float
+    cap: float
+
+
+_h = float.fromhex
+CONSTANTS = {
+    np.float32: Constants(
+        127.0,
+        _h("0x1.8p23"),
+        (_h("0x1.715476p+0"), _h("0x1.4ae0cp-26")),
+        (_h("0x1.62e4p-1"), _h("0x1.7f7d1cp-20")),
+        2.0**100,
+        2.0**-62,
+        2.0**60,
+        2.0**80,
+        2.0**80,
+    ),
+    np.float64: Constants(
+        1023.0,
+        _h("0x1.8p52"),
+        (_h("0x1.71547652b82fep+0"), _h("0x1.777d0ffda0d24p-56")),
+        (_h("0x1.62e42fefa3800p-1"), _h("0x1.ef35793c76730p-45")),
+        2.0**1000,
+        2.0**-958,
+        2.0**500,
+        2.0**560,
+        2.0**600,
+    ),
+}
+
+
+def primitives(real: Any, uniform: bool) -> dict[str, Any]:
+    """The primitives of formulas.py, a fused a b + c and a compensated addition, for a type.
+
+    Parameters
+    ----------
+    real : type
+        float32 or float64.
+    uniform : bool
+        Whether parameters are at most `Constants.uniform`, as those shared by a launch are.
+
+    Returns
+    -------
+    dict
+        Device functions by the names that the generated text knows.
+    """
+    c = CONSTANTS[real]
+    one, scaled_bias = real(1), real(c.bias + 64)
+    shifter, scaled_shifter = real(c.shifter + c.bias), real(c.shifter + c.bias + 64)
+    least = real(c.shifter)
+    log2e, log2e_rest = real(c.log2e[0]), real(c.log2e[1])
+    exp_cap = real(c.bias / c.log2e[0])
+    highest, smallest, unit = real(c.highest), real(c.smallest_scaled), real(2.0**-64)
+    limit, factor, cap = real(c.uniform), real(c.factor), real(c.cap)
+    inverse = real(1 / c.factor)
+    zero, two, middle = real(0), real(2), real(4)
+    ln2, ln2_rest = real(c.ln2[0]), real(c.ln2[1])
+    expm1_cap = real(44.0 if real is np.float64 else 20.0)
+
+    fma, power_of_two = fused_operation(real), power_of_two_by(real)
+
+    # Numba types the bodies below anew for each call: an annotation would claim one type of many.
+    parts = polynomials(inline, real, fma, real is np.float64)
+    exp2, exp_ratio = parts["exp2_part"], parts["expm1_neg"]
+    atanh_ratio, tanh_rest = parts["log1p"], parts["tanh_rest"]
+    normal_part = parts["normal_tail"]
+
+    if real is np.float32:
+        # Denominators of formulas.py are neither tiny nor huge: no operand needs the care that
+        # takes the compiler's own division twice as long. With 1 / b to within a unit in the last
+        # place the correction leaves half a unit of error. It is NaN where b is infinite.
+        @inline
+        def divide(a, b):  # type: ignore[no-untyped-def]
+            inverse_of_b = reciprocal(b)
+            q = a * inverse_of_b
+            error = fma(-b, q, a)
+            return fma(error, inverse_of_b, q) if error == error else q
+
+    else:
+
+        @inline
+        def divide(a, b):  # type: ignore[no-untyped-def]
+            return a / b
+
+    @inline
+    def finite(u):  # type: ignore[no-untyped-def]
+        return highest if highest < u else u
+
+    @inline
+    def unscaled(y):  # type: ignore[no-untyped-def]
+        return (zero if abs(y) < smallest else y) * unit
+
+    @inline
+    def exp_neg(u):  # type: ignore[no-untyped-def]
+        v = exp_cap if exp_cap < u else u
+        z = fma(-v, log2e, shifter)
+        n = z - shifter
+        f = fma(-v, log2e_rest, fma(-v, log2e, -n))
+        return exp2(f) * power_of_two(z)
+
+    @inline
+    def product_of_any(k, u):  # type: ignore[no-untyped-def]
+        large = k > limit
+        scaled = k * (inverse if large else one)
+        scaled = cap if cap < scaled else scaled
+        v = finite(u * (factor if large else one))
+        high = scaled * log2e
+        low = fma(scaled, log2e_rest, fma(scaled, log2e, -high))
+        z = fma(-v, high, scaled_shifter)
+        n = z - scaled_shifter
+        f = fma(-v, low, fma(-v, high, -n))
+        power = exp2(f) * power_of_two(z)
+        return zero if z <= least else power
+
+    @inline
+    def product_of_uniform(k, u):  # type: ignore[no-untyped-def]
+        high = k * log2e
+        low = fma(k, log2e_rest, fma(k, log2e, -high))
+        most = finite(scaled_bias / high)
+        v = most if most < u else u
+        z = fma(-v, high, scaled_shifter)
+        n = z - scaled_shifter
+        f = fma(-v, low, fma(-v, high, -n))
+        return exp2(f) * power_of_two(z)
+
+    @inline
+    def expm1_neg(u):  # type: ignore[no-untyped-def]
+        v = expm1_cap if expm1_cap < u else u
+        z = fma(-v, log2e, shifter)
+        n = z - shifter
+        r = fma(-n, ln2_rest, fma(-n, ln2, -v))
+        power = power_of_two(z)
+        return fma(power, fma(r * r, exp_ratio(r), r), power - one)
+
+    @inline
+    def log1p(t):  # type: ignore[no-untyped-def]
+        s = divide(t, two + t)
+        w = s * s
+        rest = two * (w * atanh_ratio(w))
+        return fma(-s, t - rest, t)
+
+    @inline
+    def tanh_rest_of(u):  # type: ignore[no-untyped-def]
+        return tanh_rest(u * u)
+
+    @inline
+    def normal_tail(u):  # type: ignore[no-untyped-def]
+        v = finite(u)
+        r = divide(one, v + middle)
+        q = (v - middle) * r
+        left = fma(-q, v, fma(q + one, -middle, v))
+        p = normal_part(fma(left, r, q))
+        y = p * r
+        return fma(fma(-y, v, fma(-y, middle, p)), r, y)
+
+    @inline
+    def copysign(u, x):  # type: ignore[no-untyped-def]
+        return real(math.copysign(u, x))
+
+    @inline
+    def unless_nan(y, x):  # type: ignore[no-untyped-def]
+        return y if x == x else x
+
+    @inline
+    def add(high, low, term):  # type: ignore[no-untyped-def]
+        total = high + term
+        back = total - high
+        return total, low + ((high - (total - back)) + (term - back))
+
+    return {
+        "fma": fma,
+        "add": add,
+        "divide": divide,
+        "exp_neg": exp_neg,
+        "scaled_exp_neg_product": product_of_uniform if uniform else product_of_any,
+        "unscaled": unscaled,
+        "finite": finite,
+        "expm1_neg": expm1_neg,
+        "log1p": log1p,
+        "tanh_rest": tanh_rest_of,
+        "normal_tail": normal_tail,
+        "copysign": copysign,
+        "unless_nan": unless_nan,
+    }

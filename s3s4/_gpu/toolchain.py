@@ -1,0 +1,300 @@
+"""Numba's CUDA compiler and its simulator under one set of names.
+
+The only importer of numba.
+"""
+
+# Design:
+# - Everything runs in the simulator too. Its arithmetic is NumPy's: fused operations are made of
+#   wider ones there, so that the same text gives the same results.
+# - What Numba has no Python for is written in LLVM's terms: a fused a b + c, 2^n by shifting bits,
+#   16 bytes at once, an element of a strided array without Python's negative indices.
+
+import ctypes
+import math
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from cuda.core.utils import StridedMemoryView
+from numba import config, cuda, types
+
+SIMULATED = bool(config.ENABLE_CUDASIM)
+if not SIMULATED:
+    import numba_cuda
+    from llvmlite import ir
+    from numba.cuda import cgutils
+    from numba.cuda.extending import intrinsic
+    from numba.cuda.serialize import dumps
+
+__all__ = ["cuda"]
+
+ALIGNMENT = 16
+_MANTISSAS = {32: 23, 64: 52}
+
+
+def inline(function: Callable[..., Any]) -> Any:
+    """A device function that becomes part of its caller.
+
+    LLVM inlines it. Numba would too, but compiles ten times as long then.
+    """
+    return function if SIMULATED else cuda.jit(device=True, forceinline=True)(function)
+
+
+if SIMULATED:
+    _WIDER: dict[Any, Any] = {np.float32: np.float64, np.float64: np.longdouble}
+    _BITS: dict[Any, Any] = {np.float32: np.int32, np.float64: np.int64}
+
+    def _over(view: Any, strides: Any) -> Any:
+        span = sum((n - 1) * s for n, s in zip(view.shape, strides, strict=True))
+        memory = (ctypes.c_char * (span + view.dtype.itemsize)).from_address(view.ptr)
+        array = np.ndarray(view.shape, view.dtype, memory, strides=strides)
+        return type(cuda.to_device(np.empty(0)))(array)
+
+    def fused_operation(real: Any) -> Any:
+        """The function (a, b, c) that rounds a b + c once."""
+        wide = _WIDER[real]
+
+        def fused(a: Any, b: Any, c: Any) -> Any:
+            return real(wide(a) * wide(b) + wide(c))
+
+        return fused
+
+    def power_of_two_by(real: Any) -> Any:
+        """The function that makes 2^n of a number with n + bias in its low bits."""
+        bits = _BITS[real]
+        mantissa = bits(_MANTISSAS[np.dtype(real).itemsize * 8])
+
+        def power_of_two(shifted: Any) -> Any:
+            return (shifted.view(bits) << mantissa).view(real)
+
+        return power_of_two
+
+    def reciprocal(x: Any) -> Any:
+        """1 / x of a float."""
+        return type(x)(1) / x
+
+    def memory_access(storage: Any) -> dict[str, Any]:
+        """Reading and writing of a type: 16 bytes at once, and an element of four axes."""
+        width = ALIGNMENT // np.dtype(storage).itemsize
+
+        def load(array: Any, start: int) -> tuple[Any, ...]:
+            return tuple(array[start + lane] for lane in range(width))
+
+        def store(array: Any, start: int, values: tuple[Any, ...]) -> None:
+            for lane in range(width):
+                array[start + lane] = storage(values[lane])
+
+        def get(array: Any, a: int, b: int, c: int, d: int) -> Any:
+            return array[a, b, c, d]
+
+        def put(array: Any, a: int, b: int, c: int, d: int, value: Any) -> None:
+            array[a, b, c, d] = storage(value)
+
+        return {"load": load, "store": store, "get": get, "put": put}
+
+else:
+    _WORDS = ir.VectorType(ir.IntType(32), 4)
+    _SHORT = ir.IntType(16)
+
+    def _lanes(count: int) -> list[Any]:
+        return [ir.Constant(ir.IntType(32), lane) for lane in range(count)]
+
+    # A vector of eight halves would be moved as two of four: they are taken from words by hand.
+    def _parts(builder: Any, words: Any, item: Any, count: int) -> list[Any]:
+        """The numbers in four words."""
+        if count != 8:
+            vector = builder.bitcast(words, ir.VectorType(item, count))
+            return [builder.extract_element(vector, lane) for lane in _lanes(count)]
+        halves = []
+        for lane in _lanes(4):
+            word = builder.extract_element(words, lane)
+            high = builder.lshr(word, ir.Constant(word.type, 16))
+            halves += [builder.bitcast(builder.trunc(w, _SHORT), item) for w in (word, high)]
+        return halves
+
+    def _words(builder: Any, parts: Sequence[Any], item: Any) -> Any:
+        """Four words of numbers."""
+        count = len(parts)
+        if count != 8:
+            vector = ir.Constant(ir.VectorType(item, count), ir.Undefined)
+            for part, lane in zip(parts, _lanes(count), strict=True):
+                vector = builder.insert_element(vector, part, lane)
+            return builder.bitcast(vector, _WORDS)
+        words = ir.Constant(_WORDS, ir.Undefined)
+        bits = [builder.zext(builder.bitcast(part, _SHORT), _WORDS.element) for part in parts]
+        for lane, low, high in zip(_lanes(4), bits[::2], bits[1::2], strict=True):
+            word = builder.or_(low, builder.shl(high, ir.Constant(_WORDS.element, 16)))
+            words = builder.insert_element(words, word, lane)
+        return words
+
+    # Numba ships no types for its decorator.
+    @intrinsic  # type: ignore[untyped-decorator]
+    def _fused(context: Any, a: Any, b: Any, c: Any) -> Any:
+        """One rounding for a b + c; Numba knows `cuda.fma` under its module alone."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.fma(*arguments)
+
+        return a(a, b, c), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def _power_of_two(context: Any, shifted: Any) -> Any:
+        """2^n of the number that holds n and the exponent's bias in its low bits."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            number = context.get_value_type(signature.return_type)
+            width = signature.return_type.bitwidth
+            bits = ir.IntType(width)
+            shift = ir.Constant(bits, _MANTISSAS[width])
+            return builder.bitcast(builder.shl(builder.bitcast(arguments[0], bits), shift), number)
+
+        return shifted(shifted), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def _load(context: Any, array: Any, start: Any) -> Any:
+        """As many elements as 16 bytes hold, read at once."""
+        width = ALIGNMENT * 8 // array.dtype.bitwidth
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = signature.args[0]
+            item = context.get_data_type(array.dtype)
+            data = context.make_array(array)(context, builder, arguments[0]).data
+            place = builder.bitcast(builder.gep(data, [arguments[1]]), _WORDS.as_pointer())
+            words = builder.load(place, align=ALIGNMENT)
+            return cgutils.pack_array(builder, _parts(builder, words, item, width))
+
+        return types.UniTuple(array.dtype, width)(array, start), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def _store(context: Any, array: Any, start: Any, values: Any) -> Any:
+        """A tuple of numbers of 16 bytes in all, written at once."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array, _, values = signature.args
+            data = context.make_array(array)(context, builder, arguments[0]).data
+            item = context.get_data_type(array.dtype)
+            parts = []
+            for lane in range(values.count):
+                value = builder.extract_value(arguments[2], lane)
+                parts.append(context.cast(builder, value, values.dtype, array.dtype))
+            place = builder.bitcast(builder.gep(data, [arguments[1]]), _WORDS.as_pointer())
+            builder.store(_words(builder, parts, item), place, align=ALIGNMENT)
+            return context.get_dummy_value()
+
+        return types.void(array, start, values), generate
+
+    def _over(view: Any, strides: Any) -> Any:
+        interface = {
+            "data": (view.ptr, False),
+            "shape": view.shape,
+            "strides": strides,
+            "typestr": view.dtype.str,
+            "version": 3,
+        }
+        return cuda.from_cuda_array_interface(interface, owner=view)
+
+    def _place(context: Any, builder: Any, array: Any, arguments: Any) -> Any:
+        """The address of an element, without the detour by integers that hides global memory."""
+        view = context.make_array(array)(context, builder, arguments[0])
+        offset = ir.Constant(ir.IntType(64), 0)
+        strides = cgutils.unpack_tuple(builder, view.strides)
+        for index, stride in zip(arguments[1:5], strides, strict=True):
+            if index.type.width == 32:
+                # Two numbers of 32 bits: their product of 64 is one instruction.
+                stride = builder.sext(builder.trunc(stride, index.type), offset.type)
+                index = builder.sext(index, offset.type)
+            offset = builder.add(offset, builder.mul(index, stride))
+        start = builder.bitcast(view.data, ir.IntType(8).as_pointer())
+        return builder.bitcast(builder.gep(start, [offset]), view.data.type)
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def _get(context: Any, array: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+        """The element at four indices, none of them negative."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = signature.args[0]
+            return context.unpack_value(
+                builder, array.dtype, _place(context, builder, array, arguments)
+            )
+
+        return array.dtype(array, a, b, c, d), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def _put(context: Any, array: Any, a: Any, b: Any, c: Any, d: Any, value: Any) -> Any:
+        """Write the element at four indices, none of them negative."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array, value = signature.args[0], signature.args[5]
+            place = _place(context, builder, array, arguments)
+            cast = context.cast(builder, arguments[5], value, array.dtype)
+            context.pack_value(builder, array.dtype, cast, place)
+            return context.get_dummy_value()
+
+        return types.void(array, a, b, c, d, value), generate
+
+    def fused_operation(real: Any) -> Any:
+        """The function (a, b, c) that rounds a b + c once."""
+        return _fused
+
+    def power_of_two_by(real: Any) -> Any:
+        """The function that makes 2^n of a number with n + bias in its low bits."""
+        return _power_of_two
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def reciprocal(context: Any, x: Any) -> Any:
+        """1 / x of a float to within a unit in the last place, and 0 from 2^126 on."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kind = ir.FunctionType(ir.FloatType(), [ir.FloatType()])
+            return builder.call(ir.InlineAsm(kind, "rcp.approx.ftz.f32 $0, $1;", "=f,f"), arguments)
+
+        return x(x), generate
+
+    def memory_access(storage: Any) -> dict[str, Any]:
+        """Reading and writing of a type: 16 bytes at once, and an element of four axes."""
+        return {"load": _load, "store": _store, "get": _get, "put": _put}
+
+
+def over_dlpack(array: Any, stream: int) -> Any:
+    """An array over the memory of one that has DLPack's methods.
+
+    Parameters
+    ----------
+    array : object
+    stream : int
+        The stream that shall wait for the producer's, as DLPack numbers it.
+    """
+    view = StridedMemoryView.from_dlpack(array, stream_ptr=stream)
+    shape, steps = view.shape, view.strides
+    if steps is None:
+        steps = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    return _over(view, tuple(step * view.dtype.itemsize for step in steps))
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without Numba's warnings of few blocks, and the simulator's of infinities."""
+    before = config.CUDA_LOW_OCCUPANCY_WARNINGS
+    config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        config.CUDA_LOW_OCCUPANCY_WARNINGS = before
+
+
+def version() -> str:
+    """The version of the compiler."""
+    return str(numba_cuda.__version__)
+
+
+def pickled(kernel: Any) -> bytes:
+    """A compiled kernel as bytes."""
+    return bytes(dumps(kernel))
+
+
+def unpickled(data: bytes) -> Any:
+    """The kernel that `pickled` took."""
+    return pickle.loads(data)

@@ -1,0 +1,50 @@
+"""The pages of the activations are those that their command writes today."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+import s3s4
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+
+@pytest.fixture
+def pages(monkeypatch):
+    """Import the module of the pages from where it lies."""
+    monkeypatch.syspath_prepend(DOCS)
+    return importlib.import_module("pages")
+
+
+def test_pages_are_current(pages):
+    texts = pages.texts()
+    for file, text in texts.items():
+        assert file.exists(), f"{file} is missing: make pages"
+        assert file.read_text("utf-8") == text, f"{file} is stale: make pages"
+    assert {*pages.FOLDER.glob("*.md")} == {file for file in texts if file.parent == pages.FOLDER}
+
+
+def test_every_activation_has_its_page_and_picture(pages):
+    names = {file.stem for file in pages.FOLDER.glob("*.md")} - {"README"}
+    assert names == {file.stem for file in pages.FOLDER.glob("*.png")} == {*s3s4.activations}
+    for name in names:
+        assert f"({name}.md)" in (pages.FOLDER / "README.md").read_text("utf-8")
+
+
+def test_every_page_shows_a_formula_and_all_derivatives(pages):
+    for name, activation in s3s4.activations.items():
+        text = pages.page(name)
+        assert f"\n    {name}(x" in text
+        for by in activation.parameters:
+            assert f'wrt="{by}"' in text
+
+
+def test_the_family_has_no_empty_cell():
+    lines = (DOCS / "family.md").read_text("utf-8").splitlines()
+    head, _, *rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
+    assert len(rows) == len(s3s4.activations)
+    for name, row in zip(s3s4.activations, rows, strict=True):
+        assert row[0] == f"[{name}](functions/{name}.md)"
+        assert len(row) == len(head) + 1
+        assert all(cell.strip() for cell in row)

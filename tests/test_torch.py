@@ -1,0 +1,126 @@
+"""Values and gradients are those of PyTorch, kinks included.
+
+# Design:
+# - One line an activation, by name: what a user of PyTorch would write. Where PyTorch has no function
+#   of that name the line composes its operations, and autograd differentiates it.
+# - PyTorch's own rounding is the tolerance: some of its float32 functions lose several digits.
+# - Where PyTorch gives NaN for a number (gelu(-inf)), this package gives the limit; where PyTorch
+#   gives a number for NaN (the slope of relu), it gives NaN. Both are left out here.
+"""
+
+import numpy as np
+import pytest
+
+import s3s4
+from support import ELEMENTWISE
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: it is no part of [test]")
+F = torch.nn.functional
+
+COUNTERPARTS = {
+    "s3": lambda x: torch.where(x > 0, F.softsign(x), torch.sigmoid(x)),
+    "s4": lambda x, k: F.softsign(x) * torch.sigmoid(k * x) + torch.sigmoid(x) * torch.sigmoid(-k * x),
+    "sigmoid": torch.sigmoid,
+    "pss": lambda x, alpha: torch.sigmoid(alpha * x),
+    "softsign": F.softsign,
+    "rational_softsign": lambda x, a, b: a * x / (1 + b * abs(x)),
+    "tanh": torch.tanh,
+    "tanhshrink": F.tanhshrink,
+    "relu": F.relu,
+    "leaky_relu": lambda x, a: F.leaky_relu(x, float(a)),
+    "prelu": F.prelu,
+    "rrelu": lambda x, lower, upper: F.rrelu(x, float(lower), float(upper)),
+    "relu6": F.relu6,
+    "hardtanh": lambda x, min, max: F.hardtanh(x, float(min), float(max)),
+    "hardsigmoid": F.hardsigmoid,
+    "hardswish": F.hardswish,
+    "threshold": lambda x, threshold: slope(F.threshold, x, float(threshold), 0.0),
+    "softshrink": lambda x, lambd: F.softshrink(x, float(lambd)),
+    "hardshrink": lambda x, lambd: F.hardshrink(x, float(lambd)),
+    "elu": lambda x, alpha: F.elu(x, float(alpha)),
+    "celu": lambda x, alpha: F.celu(x, float(alpha)),
+    "selu": F.selu,
+    "logsigmoid": F.logsigmoid,
+    "softplus": lambda x, beta, threshold: F.softplus(x, float(beta), float(threshold)),
+    "silu": F.silu,
+    "swish": lambda x, beta: x * torch.sigmoid(beta * x),
+    "mish": F.mish,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+}
+WITHOUT = {"s3_smooth": "a cubic of this package's own; the oracle in 50 digits tests it"}
+KINKS = np.array([0.0, 0.5, 1.0, 3.0, 6.0, 20.0, 1e-8, 30.0, 88.0, np.inf])
+TOLERANCE = {
+    np.float64: {"rtol": 1e-9, "atol": 1e-14},
+    np.float32: {"rtol": 2e-4, "atol": 3e-6},
+}
+# PyTorch's slope of hardsigmoid is 1/6 in float32 for doubles too.
+COARSE = {"hardsigmoid": 1e-7}
+
+
+def slope(function, x, *parameters):
+    """Differentiate by x, which is cut off from any other graph."""
+    x = x.detach().requires_grad_()
+    return torch.autograd.grad(function(x, *parameters).sum(), x)[0]
+
+
+def points(dtype):
+    drawn = np.random.default_rng(0).uniform(-12, 12, 2000)
+    return np.concatenate([drawn, KINKS, -KINKS]).astype(dtype)
+
+
+def assert_close(actual, wanted, dtype, name=None):
+    wanted = wanted.detach().numpy()
+    tolerance = dict(TOLERANCE[dtype])
+    tolerance["rtol"] = max(tolerance["rtol"], COARSE.get(name, 0.0))
+    known = ~np.isnan(wanted)
+    assert known.mean() > 0.99
+    np.testing.assert_allclose(actual[known], wanted[known], **tolerance)
+
+
+def test_every_activation_has_a_counterpart_or_a_reason():
+    assert COUNTERPARTS.keys() | WITHOUT.keys() == ELEMENTWISE.keys()
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=lambda dtype: dtype.__name__)
+@pytest.mark.parametrize("name", COUNTERPARTS)
+def test_value(name, dtype):
+    x, activation = points(dtype), s3s4.get(name)
+    parameters = [torch.tensor(v, dtype=torch.float64) for v in activation.parameters.values()]
+    if name == "prelu":
+        parameters = [p.to(torch.from_numpy(x).dtype)[None] for p in parameters]
+    wanted = COUNTERPARTS[name](torch.from_numpy(x), *parameters)
+    assert_close(activation(x), wanted, dtype)
+    assert np.isnan(activation(dtype(np.nan)))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=lambda dtype: dtype.__name__)
+@pytest.mark.parametrize("name", sorted(COUNTERPARTS.keys() - {"threshold"}))
+def test_backward(name, dtype):
+    x, activation = points(dtype), s3s4.get(name)
+    x = x[np.isfinite(x)]
+    grad_output = np.random.default_rng(1).uniform(-2, 2, x.shape).astype(dtype)
+    values = [torch.tensor(v, dtype=torch.from_numpy(x).dtype) for v in activation.parameters.values()]
+    leaves = [torch.from_numpy(x.copy()), *([v[None] for v in values] if name == "prelu" else values)]
+    for leaf in leaves:
+        leaf.requires_grad_()
+    y = COUNTERPARTS[name](*leaves)
+    y.backward(torch.from_numpy(grad_output))
+    gradients = activation.backward(grad_output, x)
+    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    assert_close(gradients[0], leaves[0].grad, dtype, name)
+    for ours, theirs in zip(gradients[1:], leaves[1:], strict=True):
+        if theirs.grad is not None:  # parameters that PyTorch's functions take as numbers
+            scale = np.abs(grad_output).sum() * np.finfo(dtype).eps * 100
+            assert abs(ours - theirs.grad.item()) <= scale
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=lambda dtype: dtype.__name__)
+def test_rrelu_in_training(dtype):
+    x = points(dtype)
+    y, slopes = s3s4.rrelu_training(x, np.random.default_rng(2), 0.2, 0.3)
+    assert y.dtype == slopes.dtype == dtype
+    assert (slopes[x > 0] == 1).all()
+    drawn = slopes[x <= 0]
+    assert 0.2 <= drawn.min() < 0.21 < 0.29 < drawn.max() <= dtype(0.3)
+    np.testing.assert_array_equal(y, x * slopes)
