@@ -4,14 +4,14 @@
 # - Views over NumPy's pointers feed `contiguous`. They borrow: their owner is None and no reference
 #   is counted, so that no thread ever waits for the GIL here.
 
-cdef enum Form:
+cdef enum BlockForm:
     ANY                # parameters of any value, one for every element
     ORDINARY           # from 0 to S3S4_ORDINARY_MAX
     UNIFORM            # one for all elements
 
 
 cdef inline void call_block(
-    const Function *function, Form form, Py_ssize_t n, const floating **inputs,
+    const Function *function, BlockForm form, Py_ssize_t n, const floating **inputs,
     floating **outputs,
 ) noexcept nogil:
     if floating is double:
@@ -43,7 +43,7 @@ cdef bint are_ordinary(const floating *values, Py_ssize_t n) noexcept nogil:
     return ordinary
 
 
-cdef Form form_for(
+cdef BlockForm form_for(
     const Function *function, int first_parameter, bint uniform, Py_ssize_t n,
     const floating **inputs,
 ) noexcept nogil:
@@ -67,7 +67,7 @@ cdef void compute(
     cdef const floating *short_inputs[MAX_INPUTS]
     cdef floating *short_outputs[MAX_OUTPUTS]
     cdef Py_ssize_t whole = n & ~<Py_ssize_t> (PADDED - 1), rest = n - whole
-    cdef Form form = form_for(function, first_parameter, uniform, n, inputs)
+    cdef BlockForm form = form_for(function, first_parameter, uniform, n, inputs)
     cdef int i
     if whole:
         call_block(function, form, whole, inputs, outputs)

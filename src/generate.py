@@ -28,8 +28,10 @@ from pathlib import Path
 
 # These have a form for a parameter that a whole loop shares, and one for ordinary parameters.
 UNIFORM = {"exp_neg_product", "scaled_exp_neg_product"}
-EXPONENTIALS = {"exp_neg", "expm1_neg"} | UNIFORM | {f"{name}_ordinary" for name in UNIFORM}
-EXPENSIVE = EXPONENTIALS | {"log1p", "log1p_any", "normal_tail", "tanh_rest"}
+EXPENSIVE = {
+    "exp_neg", "expm1_neg", "log1p", "log1p_any", "normal_tail", "tanh_rest",
+    *UNIFORM, *(f"{name}_ordinary" for name in UNIFORM),
+}  # fmt: skip
 CHEAP = {"abs", "copysign", "finite", "unless_nan", "unscaled"}
 REDUCTIONS = {"largest", "total"}  # of a row: generate_rows.py splits bodies at them
 PRIMITIVES = EXPENSIVE | CHEAP | REDUCTIONS
@@ -301,27 +303,6 @@ def table(formulas: Formulas) -> list[Function]:
     return functions
 
 
-def fused(node: ast.expr) -> ast.expr:
-    """One operation fma(a, b, c) for a b + c; any other expression as it is."""
-
-    def fma(a: ast.expr, b: ast.expr, c: ast.expr) -> ast.expr:
-        return ast.Call(ast.Name("fma"), [a, b, c], [])
-
-    def minus(operand: ast.expr) -> ast.expr:
-        return ast.UnaryOp(ast.USub(), operand)
-
-    match node:
-        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Add(), right=c):
-            return fma(a, b, c)
-        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Sub(), right=c):
-            return fma(a, b, minus(c))
-        case ast.BinOp(left=c, op=ast.Add(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
-            return fma(a, b, c)
-        case ast.BinOp(left=c, op=ast.Sub(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
-            return fma(minus(a), b, c)
-    return node
-
-
 def without_idle_scales(function: Function) -> Function:
     """Take e^-(k u) at once where 2^64 e^-(k u) is wanted for its unscaled value alone."""
     body = function.body
@@ -372,6 +353,27 @@ def with_ordinary_parameters(function: Function) -> Function:
     steps = {name: assumed(value) for name, value in body.assignments.items()}
     outputs = [assumed(output) for output in body.outputs]
     return replace(function, body=replace(body, assignments=steps, outputs=outputs))
+
+
+def fused(node: ast.expr) -> ast.expr:
+    """One operation fma(a, b, c) for a b + c; any other expression as it is."""
+
+    def fma(a: ast.expr, b: ast.expr, c: ast.expr) -> ast.expr:
+        return ast.Call(ast.Name("fma"), [a, b, c], [])
+
+    def minus(operand: ast.expr) -> ast.expr:
+        return ast.UnaryOp(ast.USub(), operand)
+
+    match node:
+        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Add(), right=c):
+            return fma(a, b, c)
+        case ast.BinOp(left=ast.BinOp(left=a, op=ast.Mult(), right=b), op=ast.Sub(), right=c):
+            return fma(a, b, minus(c))
+        case ast.BinOp(left=c, op=ast.Add(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
+            return fma(a, b, c)
+        case ast.BinOp(left=c, op=ast.Sub(), right=ast.BinOp(left=a, op=ast.Mult(), right=b)):
+            return fma(minus(a), b, c)
+    return node
 
 
 def c_expression(node: ast.expr, kind: str, uniform: frozenset[str] = frozenset()) -> str:
@@ -444,9 +446,9 @@ def block_function(function: Function, kind: str, form: str) -> str:
             if name in shared & used
         ),
         *(
-            f"    const {ctype} {name} = {c_expression(body.assignments[name], kind, shared)};"
-            for name in once
-            if name in used
+            f"    const {ctype} {n} = {c_expression(body.assignments[n], kind, shared)};"
+            for n in once
+            if n in used
         ),
         "    for (ptrdiff_t start = 0; start < n; start += S3S4_BLOCK) {",
         "        const ptrdiff_t m = S3S4_BLOCK_LENGTH(n - start);",
@@ -458,21 +460,17 @@ def block_function(function: Function, kind: str, form: str) -> str:
         *(f"        {ctype} *out_{i} = out[{i}] + start;" for i in range(len(body.outputs))),
     ]
     outputs = {f"out_{i}": output for i, output in enumerate(body.outputs)}
-    expensive = [n for n in body.assignments if is_expensive(body.assignments[n])]
-    expensive = [name for name in expensive if name not in shared]
+    expensive = [
+        n for n, v in body.assignments.items() if is_expensive(v) and n not in shared and n in used
+    ]
     split = [f"        {ctype} block_{name}[S3S4_BLOCK];" for name in expensive]
     for done, name in enumerate(expensive):
         step = {f"block_{name}": body.assignments[name]}
-        split += element_loop(body, kind, elements, expensive[:done], step)
-    split += element_loop(body, kind, elements, expensive, outputs)
+        split += element_loop(body, kind, elements, shared, expensive[:done], step)
+    split += element_loop(body, kind, elements, shared, expensive, outputs)
     conditions = [needs for limit, needs in SHORT.items() if operations(body) <= limit]
-    exponentials = [n for n in expensive if is_expensive(body.assignments[n], EXPONENTIALS)]
-    if (
-        conditions
-        and 0 < len(expensive) == len(exponentials) <= 2
-        and (form != "block" or set(elements) <= {"g", "x"})
-    ):
-        whole = element_loop(body, kind, elements, [], outputs)
+    if conditions and (form != "block" or set(elements) <= {"g", "x"}):
+        whole = element_loop(body, kind, elements, shared, [], outputs)
         lines += [f"#if {conditions[0]}", *whole, "#else", *split, "#endif"]
     else:
         lines += split
@@ -494,15 +492,18 @@ def operations(body: Body) -> int:
 
 
 def element_loop(
-    body: Body, kind: str, elements: list[str], known: list[str], targets: dict[str, ast.expr]
+    body: Body,
+    kind: str,
+    elements: list[str],
+    shared: frozenset[str],
+    known: list[str],
+    targets: dict[str, ast.expr],
 ) -> list[str]:
     """One loop over a block, from inputs and known intermediate blocks to targets."""
     ctype = C_TYPES[kind][0]
-    shared = frozenset(body.settled(set(body.inputs) - set(elements)))
     values = list(targets.values())
-    assigned = {*known, *(name for name in shared if name in body.assignments)}
-    steps = body.needed(values, assigned)
-    used = body.used(values, assigned)
+    steps = body.needed(values, {*known, *shared})
+    used = body.used(values, {*known, *shared})
 
     def c(value: ast.expr) -> str:
         return c_expression(value, kind, shared)

@@ -361,19 +361,19 @@ S3S4_INLINE long double s3s4_exp_neg_product_ld(long double k, long double u) {
     return s3s4_unscaled_ld(s3s4_scaled_exp_neg_product_ld(k, u));
 }
 
-static inline float s3s4_copysign_f32(float x, float y) { return copysignf(x, y); }
-static inline double s3s4_copysign_f64(double x, double y) { return copysign(x, y); }
-static inline long double s3s4_copysign_ld(long double x, long double y) { return copysignl(x, y); }
+S3S4_INLINE float s3s4_copysign_f32(float x, float y) { return copysignf(x, y); }
+S3S4_INLINE double s3s4_copysign_f64(double x, double y) { return copysign(x, y); }
+S3S4_INLINE long double s3s4_copysign_ld(long double x, long double y) { return copysignl(x, y); }
 
-static inline float s3s4_unless_nan_f32(float y, float x) { return x == x ? y : x; }
-static inline double s3s4_unless_nan_f64(double y, double x) { return x == x ? y : x; }
-static inline long double s3s4_unless_nan_ld(long double y, long double x) {
+S3S4_INLINE float s3s4_unless_nan_f32(float y, float x) { return x == x ? y : x; }
+S3S4_INLINE double s3s4_unless_nan_f64(double y, double x) { return x == x ? y : x; }
+S3S4_INLINE long double s3s4_unless_nan_ld(long double y, long double x) {
     return x == x ? y : x;
 }
 
 /* e^-u - 1 for u >= 0: n + r / ln 2 = -u / ln 2 and 2^n (e^r - 1) + (2^n - 1), where r = -u exactly
  * for small u, so that nothing cancels. */
-static inline float s3s4_expm1_neg_f32(float u) {
+S3S4_INLINE float s3s4_expm1_neg_f32(float u) {
     const float shifter = S3S4_SHIFTER_f32(127.0f);
     const float v = s3s4_cap_f32(u, 20.0f); /* there it is -1 */
     const float z = s3s4_fma_f32(-v, 0x1.715476p+0f, shifter);
@@ -388,7 +388,7 @@ static inline float s3s4_expm1_neg_f32(float u) {
     p = s3s4_fma_f32(p, r, 0x1p-1f);
     return s3s4_fma_f32(power, s3s4_fma_f32(r * r, p, r), power - 1);
 }
-static inline double s3s4_expm1_neg_f64(double u) {
+S3S4_INLINE double s3s4_expm1_neg_f64(double u) {
     const double shifter = S3S4_SHIFTER_f64(1023.0);
     const double v = s3s4_cap_f64(u, 44.0); /* there it is -1 */
     const double z = s3s4_fma_f64(-v, 0x1.71547652b82fep+0, shifter);
@@ -407,11 +407,11 @@ static inline double s3s4_expm1_neg_f64(double u) {
     p = s3s4_fma_f64(p, r, 0x1.0000000000006p-1);
     return s3s4_fma_f64(power, s3s4_fma_f64(r * r, p, r), power - 1);
 }
-static inline long double s3s4_expm1_neg_ld(long double u) { return expm1l(-u); }
+S3S4_INLINE long double s3s4_expm1_neg_ld(long double u) { return expm1l(-u); }
 
 /* log(1 + t) for 0 <= t <= 1: 2 atanh(s) with s = t / (2 + t). As 2 s = t - s t, the rounding of s
  * meets t - rest alone, and s <= 1/3. */
-static inline float s3s4_log1p_f32(float t) {
+S3S4_INLINE float s3s4_log1p_f32(float t) {
     const float s = t / (2 + t);
     const float w = s * s;
     float p = 0x1.1eb7dep-3f;
@@ -421,7 +421,7 @@ static inline float s3s4_log1p_f32(float t) {
     const float rest = 2 * (w * p);
     return s3s4_fma_f32(-s, t - rest, t);
 }
-static inline double s3s4_log1p_f64(double t) {
+S3S4_INLINE double s3s4_log1p_f64(double t) {
     const double s = t / (2 + t);
     const double w = s * s;
     double p = 0x1.5c7857eedfacbp-4;
@@ -437,10 +437,10 @@ static inline double s3s4_log1p_f64(double t) {
     const double rest = 2 * (w * p);
     return s3s4_fma_f64(-s, t - rest, t);
 }
-static inline long double s3s4_log1p_ld(long double t) { return log1pl(t); }
+S3S4_INLINE long double s3s4_log1p_ld(long double t) { return log1pl(t); }
 
 /* log(1 + t) for any t >= 0: 1 + t = 2^k (1 + w) with 0 <= w <= 1, and w is t itself for t < 1. */
-static inline float s3s4_log1p_any_f32(float t) {
+S3S4_INLINE float s3s4_log1p_any_f32(float t) {
     const float sum = 1 + t;
     uint32_t bits, power;
     float k, scale;
@@ -453,7 +453,7 @@ static inline float s3s4_log1p_any_f32(float t) {
     const float w = s3s4_fma_f32(t, scale, scale - 1);
     return s3s4_fma_f32(k, S3S4_LN2_HIGH_f32, s3s4_fma_f32(k, S3S4_LN2_LOW_f32, s3s4_log1p_f32(w)));
 }
-static inline double s3s4_log1p_any_f64(double t) {
+S3S4_INLINE double s3s4_log1p_any_f64(double t) {
     const double sum = 1 + t;
     uint64_t bits, power;
     double k, scale;
@@ -466,10 +466,10 @@ static inline double s3s4_log1p_any_f64(double t) {
     const double w = s3s4_fma_f64(t, scale, scale - 1);
     return s3s4_fma_f64(k, S3S4_LN2_HIGH_f64, s3s4_fma_f64(k, S3S4_LN2_LOW_f64, s3s4_log1p_f64(w)));
 }
-static inline long double s3s4_log1p_any_ld(long double t) { return log1pl(t); }
+S3S4_INLINE long double s3s4_log1p_any_ld(long double t) { return log1pl(t); }
 
 /* (u - tanh(u)) / u^3 for 0 <= u <= 1, as a polynomial in u^2. */
-static inline float s3s4_tanh_rest_f32(float u) {
+S3S4_INLINE float s3s4_tanh_rest_f32(float u) {
     const float w = u * u;
     float p = -0x1.b44b4ap-13f;
     p = s3s4_fma_f32(p, w, 0x1.2f696cp-10f);
@@ -481,7 +481,7 @@ static inline float s3s4_tanh_rest_f32(float u) {
     p = s3s4_fma_f32(p, w, 0x1.555556p-2f);
     return p;
 }
-static inline double s3s4_tanh_rest_f64(double u) {
+S3S4_INLINE double s3s4_tanh_rest_f64(double u) {
     const double w = u * u;
     double p = -0x1.2754c2a5b095dp-26;
     p = s3s4_fma_f64(p, w, 0x1.b591577961464p-23);
@@ -501,7 +501,7 @@ static inline double s3s4_tanh_rest_f64(double u) {
     p = s3s4_fma_f64(p, w, 0x1.5555555555555p-2);
     return p;
 }
-static inline long double s3s4_tanh_rest_ld(long double u) {
+S3S4_INLINE long double s3s4_tanh_rest_ld(long double u) {
     const long double w = u * u;
     long double p = -3.339464823046842592396e-10L;
     p = s3s4_fma_ld(p, w, 4.163233071204296239885e-9L);
@@ -528,7 +528,7 @@ static inline long double s3s4_tanh_rest_ld(long double u) {
 
 /* e^(u^2/2) Phi(-u) for u >= 0, with Phi the normal distribution's: p(t) / (u + K), where t is
  * (u - K) / (u + K); what both divisions left in rounding is added. */
-static inline float s3s4_normal_tail_f32(float u) {
+S3S4_INLINE float s3s4_normal_tail_f32(float u) {
     const float v = s3s4_finite_f32(u);
     const float r = 1 / (v + 4);
     const float q = (v - 4) * r;
@@ -548,7 +548,7 @@ static inline float s3s4_normal_tail_f32(float u) {
     const float rest = s3s4_fma_f32(-y, v, s3s4_fma_f32(-y, 4, p));
     return s3s4_fma_f32(rest, r, y);
 }
-static inline double s3s4_normal_tail_f64(double u) {
+S3S4_INLINE double s3s4_normal_tail_f64(double u) {
     const double v = s3s4_finite_f64(u);
     const double r = 1 / (v + 4);
     const double q = (v - 4) * r;
@@ -581,7 +581,7 @@ static inline double s3s4_normal_tail_f64(double u) {
     const double rest = s3s4_fma_f64(-y, v, s3s4_fma_f64(-y, 4, p));
     return s3s4_fma_f64(rest, r, y);
 }
-static inline long double s3s4_normal_tail_ld(long double u) {
+S3S4_INLINE long double s3s4_normal_tail_ld(long double u) {
     const long double v = s3s4_finite_ld(u);
     const long double r = 1 / (v + 6);
     const long double q = (v - 6) * r;
