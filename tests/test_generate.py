@@ -3,6 +3,7 @@
 The header's polynomials are those that src/remez.py prints.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -42,7 +43,8 @@ def generate(
     source = tmp_path / "formulas.py"
     source.write_text(text)
     command = [sys.executable, SRC / script, source, kind, tmp_path / kind]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    neighbours = {**os.environ, "PYTHONPATH": str(SRC)}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=neighbours)
 
 
 @pytest.mark.parametrize(
