@@ -45,22 +45,30 @@ BLOCK = 256
 """Elements that a turn of a block function's outer loop takes (S3S4_BLOCK)."""
 
 WORKLOAD = f"""
+import json
+import sys
+
 import numpy as np
 import s3s4
 
 for dtype in (np.float32, np.float64):
     x = np.linspace(-12, 12, {ELEMENTS}).astype(dtype)
     for activation in filter(lambda a: isinstance(a, s3s4.Activation), s3s4.activations.values()):
+        calls = {{
+            "": activation,
+            "value_dx_": activation.value_and_derivative,
+            "backward_": lambda *inputs: activation.backward(x, *inputs),
+        }}
+        for by in ("x", *activation.parameters):
+            calls[f"d{{by}}_"] = lambda *inputs, by=by: activation.derivative(*inputs, wrt=by)
         defaults = list(activation.parameters.values())
-        # One value for all elements, one for each, and negative ones.
-        each = [np.full_like(x, p) for p in defaults]
-        negative = [np.full_like(x, -1 - abs(p)) for p in defaults]
-        for parameters in [defaults, each, negative] if defaults else [[]]:
-            activation(x, *parameters)
-            activation.value_and_derivative(x, *parameters)
-            activation.backward(x, x, *parameters)
-            for by in ("x", *activation.parameters):
-                activation.derivative(x, *parameters, wrt=by)
+        for suffix, call in calls.items():
+            call(x, *defaults)
+            if defaults:
+                call(x, *[np.full_like(x, p) for p in defaults])
+            # Where those were ordinary, negative ones are counted apart.
+            if f"{{activation.name}}_{{suffix}}ordinary_f32" in json.loads(sys.argv[1]):
+                call(x, *[np.full_like(x, -1 - abs(p)) for p in defaults])
 """
 
 
@@ -181,7 +189,8 @@ def executed(variant: str) -> dict[str, float]:
         output = Path(folder) / "callgrind.out"
         subprocess.run(
             [valgrind, "--tool=callgrind", f"--callgrind-out-file={output}",
-             "--compress-strings=no", "--compress-pos=no", sys.executable, "-P", "-c", WORKLOAD],
+             "--compress-strings=no", "--compress-pos=no", sys.executable, "-P", "-c", WORKLOAD,
+             json.dumps([*loops(variant)])],
             env={**os.environ, "S3S4_ISA": variant, "S3S4_NUM_THREADS": "1"},
             capture_output=True,
             check=True,

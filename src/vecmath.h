@@ -117,21 +117,12 @@ S3S4_INLINE double s3s4_power_of_two_f64(double shifted) {
 #define S3S4_SHIFTER_f32(bias) (0x1.8p23f + (bias))
 #define S3S4_SHIFTER_f64(bias) (0x1.8p52 + (bias))
 
-/* 2^-64 y, and 0 instead of a subnormal number. The bits are cleared and not the number, or gcc
- * would multiply first and select afterwards. */
+/* 2^-64 y, and 0 instead of a subnormal number: the factor is selected, not the product. */
 S3S4_INLINE float s3s4_unscaled_f32(float y) {
-    uint32_t bits;
-    memcpy(&bits, &y, sizeof bits);
-    bits = fabsf(y) < 0x1p-62f ? 0 : bits;
-    memcpy(&y, &bits, sizeof bits);
-    return y * 0x1p-64f;
+    return y * (fabsf(y) < 0x1p-62f ? 0.0f : 0x1p-64f);
 }
 S3S4_INLINE double s3s4_unscaled_f64(double y) {
-    uint64_t bits;
-    memcpy(&bits, &y, sizeof bits);
-    bits = fabs(y) < 0x1p-958 ? 0 : bits;
-    memcpy(&y, &bits, sizeof bits);
-    return y * 0x1p-64;
+    return y * (fabs(y) < 0x1p-958 ? 0.0 : 0x1p-64);
 }
 S3S4_INLINE long double s3s4_unscaled_ld(long double y) { return y * 0x1p-64L; }
 
