@@ -8,6 +8,7 @@ again. Prints a line a kernel. Skips, with the reason, where the toolchain's whe
 """
 
 import argparse
+import itertools
 import os
 import re
 import subprocess
@@ -72,7 +73,7 @@ def main() -> int:
     parser.add_argument(
         "--turns",
         action="store_true",
-        help="one capability for each function, in turns, and not all of them",
+        help="in turns one capability, and one dtype beside float32, for each function",
     )
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -83,11 +84,13 @@ def main() -> int:
     if reason:
         print(f"gpu-check skipped: {reason}")
         return 0
-    jobs = [(n, dtype) for dtype in DTYPES for n in gpu_offline.functions() if options.only in n]
-    turns = [
-        [CAPABILITIES[i % len(CAPABILITIES)]] if options.turns else CAPABILITIES
-        for i in range(len(jobs))
-    ]
+    functions = [name for name in gpu_offline.functions() if options.only in name]
+    jobs = [(name, dtype) for dtype in DTYPES for name in functions]
+    turns: list[Sequence[tuple[int, int]]] = [CAPABILITIES] * len(jobs)
+    if options.turns:
+        jobs = [(name, "float32") for name in functions]
+        jobs += zip(functions, itertools.cycle(("float16", "float64")), strict=False)
+        turns = [[CAPABILITIES[i % len(CAPABILITIES)]] for i in range(len(jobs))]
     failures = 0
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for lines in pool.map(check, *zip(*jobs, strict=True), turns):

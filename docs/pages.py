@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from s3s4._table import TABLE
 
-import s3s4
+from s3s4._activation import elementwise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,7 @@ def label(wrt: str | None) -> str:
 
 def ends(name: str) -> list[str]:
     """Return the table of values and derivatives at the ends of the line and in its middle."""
-    activation = s3s4.activations[name]
+    activation = elementwise[name]
     x = np.array([-np.inf, 0.0, np.inf])
     rows = [(label(None), activation(x))]
     rows += [(label(by), activation.derivative(x, wrt=by)) for by in TABLE[name].derivatives]
@@ -143,6 +143,8 @@ def index() -> str:
             "",
             *table(["", "call", ""], rows),
             "",
+            "softmax, softmin and log_softmax are functions of whole rows: [rows](../rows.md).",
+            "",
         ]
     )
 
@@ -177,7 +179,7 @@ def draw(axes: "Axes", name: str, **parameters: Any) -> None:
     from s3s4 import _figures
 
     x = _figures.DENSE
-    value, slope = s3s4.activations[name].value_and_derivative(x, **parameters)
+    value, slope = elementwise[name].value_and_derivative(x, **parameters)
     axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)
     axes.plot(x, _figures.broken(slope), color="#d7301f", linewidth=1.4, label="derivative by x")

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import s3s4
+from s3s4._activation import elementwise
 
 Floats = NDArray[np.float64]
 
@@ -137,7 +138,7 @@ def compared(names: Sequence[str], parameters: Mapping[str, float], derivative: 
     figure = Figure(figsize=(9, 9 if derivative else 5), layout="constrained", dpi=120)
     panels = figure.subplots(2 if derivative else 1, 1, sharex=True, squeeze=False)[:, 0]
     for index, name in enumerate(names):
-        activation = s3s4.activations[name]
+        activation = elementwise[name]
         own = {key: value for key, value in parameters.items() if key in activation.parameters}
         label = ", ".join([name, *(f"{key} = {value:g}" for key, value in own.items())])
         style = ("-", "--", ":")[index // 10 % 3]

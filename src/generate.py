@@ -121,10 +121,8 @@ def calls(node: ast.AST) -> set[str]:
     return {ast.unparse(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
 
 
-def is_expensive(node: ast.expr) -> bool:
-    return (
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in EXPENSIVE
-    )
+def is_expensive(node: ast.expr, which: set[str] = EXPENSIVE) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in which
 
 
 class Formulas:
@@ -516,7 +514,7 @@ def element_loop(
         *(f"            const {ctype} {n} = in_{n}[i];" for n in elements if n in used),
         *(f"            const {ctype} {n} = block_{n}[i];" for n in known if n in used),
         *(f"            const {ctype} {n} = {c(body.assignments[n])};" for n in steps),
-        *(f"            const {ctype} new_{i} = {c(v)};" for i, v in enumerate(targets.values())),
+        *(f"            const {ctype} new_{i} = {c(v)};" for i, v in enumerate(values)),
         *(f"            {target}[i] = new_{i};" for i, target in enumerate(targets)),
         "        }",
     ]

@@ -60,6 +60,15 @@ def has_factor(function: Function) -> bool:
     return "g" in function.body.inputs
 
 
+def operands(function: Function) -> list[str]:
+    """Inputs as a kernel calls them: a parameter may have any name, so one of an index as well."""
+    return [operand(name) for name in function.body.inputs]
+
+
+def operand(name: str) -> str:
+    return name if name in ("g", "x") else f"p_{name}"
+
+
 def outputs(function: Function) -> list[str]:
     return [f"out{i}" for i in range(len(function.body.outputs))]
 
@@ -70,7 +79,7 @@ def scalar(function: Function) -> list[str]:
     results = [o.right if has_factor(function) else o for o in body.outputs]
     return [
         "@inline",
-        f"def {function.name}({listed(variables(function))}):",
+        f"def {function.name}_element({listed(variables(function))}):",
         *(
             f"    {name} = {expression(body.assignments[name])}"
             for name in body.needed(results, set())
@@ -80,7 +89,8 @@ def scalar(function: Function) -> list[str]:
 
 
 def call(function: Function, read: Callable[[str], str], targets: list[str]) -> str:
-    return f"{listed(targets)} = {function.name}({listed([read(v) for v in variables(function)])})"
+    values = [read(operand(name)) for name in variables(function)]
+    return f"{listed(targets)} = {function.name}_element({listed(values)})"
 
 
 def element(function: Function, read: Callable[[str], str], targets: list[str]) -> list[str]:
@@ -93,7 +103,7 @@ def element(function: Function, read: Callable[[str], str], targets: list[str]) 
 
 def flat(function: Function, width: int, shared: bool) -> list[str]:
     """Contiguous arrays; `shared`: each parameter is one number."""
-    inputs, outs = function.body.inputs, outputs(function)
+    inputs, outs = operands(function), outputs(function)
     arrays = [name for name in inputs if not shared or name in ("g", "x")]
 
     def lanes(name: str) -> list[str]:
@@ -172,7 +182,7 @@ def strided(name: str) -> str:
 
 def walk(function: Function) -> list[str]:
     """Arrays of four axes and any strides."""
-    inputs, outs = function.body.inputs, outputs(function)
+    inputs, outs = operands(function), outputs(function)
     at = listed(list(AXES))
     return [
         f"def {function.name}_walk({listed([*steps(AXES), *inputs, *outs])}):",
@@ -190,7 +200,7 @@ def reduce(function: Function) -> list[str]:
     A block takes one sum, or a piece of it: it adds what its threads have summed, each in two
     numbers, and leaves one pair.
     """
-    inputs, outs = function.body.inputs, outputs(function)
+    inputs, outs = operands(function), outputs(function)
     at = listed(list(AXES))
     sums = outs[1:]
     lines = [
@@ -251,7 +261,7 @@ def primitives(functions: list[Function]) -> list[str]:
 
 
 HORNER = re.compile(
-    r"static inline (?P<type>float|double) s3s4_(?P<name>\w+)_f(?:32|64)\([^{]*\{[^}]*?"
+    r"(?:static inline|S3S4_INLINE) (?P<type>float|double) s3s4_(?P<name>\w+)_f(?:32|64)\([^{]*\{[^}]*?"
     r"(?P=type) p = (?P<first>\S+?)f?;(?P<rest>(?:\s+p = \w+\(p, \w+, \S+\);)+)"
     r"(?P<last>\s+return fmaf?\(p, \w+, 1\.0f?\);)?"
 )

@@ -149,8 +149,12 @@ def columns(activation: str, dtype: np.dtype, dense: int) -> tuple[np.ndarray, .
 
 @cache
 def reference(activation: str, wrt: str | None, dtype: np.dtype, dense: int) -> oracle.Exact:
-    """Return the exact outputs at the points; beyond the dtype's range they are infinite."""
-    exact = oracle.exact(activation, wrt, *columns(activation, dtype, dense))
+    """Return the exact outputs at the points."""
+    return in_range(oracle.exact(activation, wrt, *columns(activation, dtype, dense)), dtype)
+
+
+def in_range(exact: oracle.Exact, dtype: np.dtype) -> oracle.Exact:
+    """Return exact outputs that are infinite beyond the dtype's range."""
     with np.errstate(over="ignore"):
         beyond = np.isinf(exact.high.astype(dtype))
     high = np.where(beyond, np.copysign(np.longdouble(np.inf), exact.high), exact.high)

@@ -21,7 +21,15 @@ import s3s4
 from s3s4 import _cache, _cpu, _devices, _gpu
 from s3s4._gpu import foreign, on_device, on_host, stored, toolchain
 from s3s4._gpu.kernels import THREADS, width
-from support import ACTIVATION_KINDS, UFUNC_KINDS, UFUNCS, assert_same_bits, inputs, outputs
+from support import (
+    ACTIVATION_KINDS,
+    ACTIVATIONS,
+    UFUNC_KINDS,
+    UFUNCS,
+    assert_same_bits,
+    inputs,
+    outputs,
+)
 
 DTYPES = (np.float16, np.float32, np.float64)
 # Where the CPU has no fused operations it rounds differently.
@@ -33,10 +41,13 @@ SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-8, -1e-8, 30000.0, -30000.0]
 def assert_close(actual, expected, scale=1):
     """The same numbers where the CPU fuses operations too, else a few units of rounding.
 
-    A fused operation in double is made of long doubles in the simulator, and rounded twice.
+    A fused operation in double is made of long doubles in the simulator, and rounded twice. A
+    quotient of floats may be the other of two neighbours that are equally near, to within 2^-24.
     """
+    units = {np.float16: 0, np.float32: 2, np.float64: 64}
     for one, other in zip(outputs(actual), outputs(expected), strict=True):
-        tolerance = 0 if FUSED and one.dtype != np.float64 else 64 * np.finfo(one.dtype).eps
+        eps = np.finfo(one.dtype).eps
+        tolerance = eps * (units[one.dtype.type] if FUSED else 64)
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * scale, strict=True)
 
 
@@ -91,7 +102,7 @@ def errors():
         chosen = np.random.default_rng(5).choice(columns[0].size, POINTS)
         points = tuple(column[chosen] for column in columns)
         for wrt, computed in zip(wanted, outputs(on_gpu(name, *points)), strict=True):
-            exact = oracle.exact(activation, wrt, *points)
+            exact = accuracy.in_range(oracle.exact(activation, wrt, *points), dtype)
             error = accuracy.deviation(computed, exact)
             allowed = np.where(error > 0, accuracy.tolerance(exact, dtype, True), 1)
             excess = error / allowed
@@ -171,11 +182,10 @@ def view(array):
 def gradients(dtypes=DTYPES):
     """Sums on the device: every shape of a parameter, and every activation."""
     compared = 0
-    by_count = {len(a.parameters): a for a in reversed(ACTIVATIONS)}.values()
     for activation, dtype in itertools.product(ACTIVATIONS, dtypes):
         g, x = inputs(2, (3, 2, 4), dtype)
         shapes = [(), (4,), (2, 1), (3, 1, 1), (1, 2, 4), (3, 2, 4)]
-        if activation not in by_count or not activation.parameters:
+        if activation not in ACTIVATION_KINDS or not activation.parameters:
             shapes = shapes[:1]
         for shape in shapes:
             given = [np.full(shape, 1.25, dtype) for _ in activation.parameters]
@@ -184,10 +194,12 @@ def gradients(dtypes=DTYPES):
             assert_close(actual, expected, scale=64)
             for one, other in zip(outputs(actual), outputs(expected), strict=True):
                 assert np.shape(one) == np.shape(other)
+            compared += 1
+            if activation not in ACTIVATION_KINDS:
+                continue
             there = activation.backward(*map(cuda.to_device, (g, x, *given)))
             for one, other in zip(outputs(there), outputs(actual), strict=True):
                 assert_same_bits(np.asarray(one.copy_to_host()), np.asarray(other))
-            compared += 1
     return compared
 
 

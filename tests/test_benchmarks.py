@@ -10,6 +10,7 @@ import pytest
 
 import oracle
 import s3s4
+from support import ELEMENTWISE
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -21,7 +22,7 @@ def job(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("job")
 
 
-QUANTITIES = [quantity for name in s3s4.activations for quantity in (name, f"{name}_dx")]
+QUANTITIES = [quantity for name in ELEMENTWISE for quantity in (name, f"{name}_dx")]
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES)
@@ -38,7 +39,7 @@ def test_the_reference_is_the_definition(job: ModuleType, quantity: str) -> None
 def test_an_activation_without_a_definition_is_named(job: ModuleType) -> None:
     """The peers' definitions are complete, and it would be noticed if they were not."""
     definitions = importlib.import_module("definitions")
-    assert definitions.undefined(s3s4.activations) == []
+    assert definitions.undefined(ELEMENTWISE) == []
     assert definitions.undefined(["relu", "s5"]) == ["s5", "s5_dx"]
 
 

@@ -86,7 +86,8 @@ def test_another_machine_finds_nothing(sizes, monkeypatch, changed):
 def test_what_a_disturbed_machine_shows_is_bounded(sizes, monkeypatch, cutover, bound):
     monkeypatch.setattr(_cutover, "_measure_threads", lambda *given: comparison(cutover))
     s3s4.calibrate()
-    assert sizes["float64"] == pytest.approx(bound * _cpu.usual_parallel_size("s4", F64), rel=1e-3)
+    name, _ = _cutover._example(F64)
+    assert sizes["float64"] == pytest.approx(bound * _cpu.usual_parallel_size(name, F64), rel=1e-3)
 
 
 def test_a_machine_too_busy_to_measure_changes_nothing(sizes, monkeypatch, tmp_path):

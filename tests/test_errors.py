@@ -194,8 +194,10 @@ def test_options_of_numpy(activation, option):
 
 
 def test_unknown_activation():
-    with pytest.raises(ValueError, match="relux") as caught:
+    with pytest.raises(ValueError, match="not 'relux': did you mean relu"):
         s3s4.get("relux")
+    with pytest.raises(ValueError, match="not 'zzz'") as caught:
+        s3s4.get("zzz")
     assert all(name in str(caught.value) for name in s3s4.activations)
 
 

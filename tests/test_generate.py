@@ -3,6 +3,7 @@
 The header's polynomials are those that src/remez.py prints.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -36,11 +37,14 @@ def bump_da(x, a=1.0):
 '''
 
 
-def generate(tmp_path: Path, text: str, kind: str = "s3s4.h") -> subprocess.CompletedProcess[str]:
+def generate(
+    tmp_path: Path, text: str, kind: str = "s3s4.h", script: str = "generate.py"
+) -> subprocess.CompletedProcess[str]:
     source = tmp_path / "formulas.py"
     source.write_text(text)
-    command = [sys.executable, SRC / "generate.py", source, kind, tmp_path / kind]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, SRC / script, source, kind, tmp_path / kind]
+    neighbours = {**os.environ, "PYTHONPATH": str(SRC)}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=neighbours)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +81,7 @@ def test_what_is_not_understood_is_refused_with_its_line(tmp_path, old, new, lin
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
 def test_an_entry_in_formulas_is_all_a_function_needs(tmp_path):
     assert generate(tmp_path, ENTRY).returncode == 0
+    assert generate(tmp_path, ENTRY, "rows.h", "generate_rows.py").returncode == 0
     shutil.copy(SRC / "vecmath.h", tmp_path)
     (tmp_path / "main.c").write_text(
         '#include <stdio.h>\n#include "s3s4.h"\n'

@@ -121,13 +121,7 @@ def hot(variant, kinds):
     code = functions(variant)
     activations = "|".join(_table.TABLE)
     pattern = re.compile(rf"s3s4_({activations})_(\w+_)?(block|ordinary|uniform)_({kinds})\b")
-    # The compiler keeps equal functions once: the others are a jump to that one.
-    is_alias = re.compile(r"\s*\w+:\s+jmp\s+\w+ <s3s4_")
-    found = {
-        name: text
-        for name, text in code.items()
-        if pattern.match(name) and not is_alias.match(text)
-    }
+    found = {name: text for name, text in code.items() if pattern.match(name)}
     assert found, "the functions that compute blocks have symbols"
     return found
 
@@ -145,7 +139,10 @@ def test_float32_code_never_turns_to_double(variant):
 def test_hot_code_is_vectorised_and_calls_nothing(variant):
     for name, code in hot(variant, "f32|f64").items():
         packed = "ps" if "_f32" in name else "pd"
-        assert re.search(rf"\bv?(?!u?comi|mov)\w+{packed}\b", code), f"{name} is not vectorised"
+        if re.match(r"\s*\S+:\s+jmp\s+\w+ <s3s4_", code):
+            continue  # a function with the same code stands for both
+        vectors = rf"\bv?(add|and\w*|blend\w*|cmp\w*|fn?m\w+|max|min|mul|sub){packed}\b"
+        assert re.search(vectors, code), f"{name} is not vectorised"
         # What a loop needs is called for before it: gcc takes a constant for a variable that way.
         calls = re.findall(r"\bcall\S*\s+\w+ <(?!s3s4_variable_)(\S+)>", code)
         assert not calls, f"{name} calls a function"

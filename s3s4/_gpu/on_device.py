@@ -97,13 +97,13 @@ def launch(
     )
 
 
-def _index(lengths: Sequence[int], strides: Sequence[Sequence[int]]) -> type[np.signedinteger]:
+def _index(lengths: Sequence[int], strides: Sequence[Sequence[int]]) -> Any:
     """The type that holds every index, and every product with a stride when widened."""
     most = max([*lengths, *(abs(s) for one in strides for s in one)])
     return np.int32 if most < NARROW else np.int64
 
 
-def _steps(count: int, lengths: Sequence[int], index: type[np.signedinteger]) -> list[Any]:
+def _steps(count: int, lengths: Sequence[int], index: Any) -> list[Any]:
     """How far a number of elements goes along each axis, the last one running fastest."""
     steps: list[Any] = []
     for length in reversed(lengths[1:]):

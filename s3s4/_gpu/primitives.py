@@ -15,7 +15,6 @@ from s3s4._formulas_gpu import polynomials
 from s3s4._gpu.toolchain import fused_operation, inline, power_of_two_by, reciprocal
 
 
-
 class Constants(NamedTuple):
     """What differs between the arithmetic of two types."""
 
@@ -88,8 +87,9 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
     fma, power_of_two = fused_operation(real), power_of_two_by(real)
 
     # Numba types the bodies below anew for each call: an annotation would claim one type of many.
-    parts = polynomials(inline, real, fma, real is np.float64)
-    exp2, exp_ratio = parts["exp2_part"], parts["expm1_neg"]
+    make: Any = polynomials  # generated, without types
+    parts = make(inline, real, fma, real is np.float64)
+    exp2, exp_ratio = parts["exp2_fraction"], parts["expm1_neg"]
     atanh_ratio, tanh_rest = parts["log1p"], parts["tanh_rest"]
     normal_part = parts["normal_tail"]
 

@@ -201,11 +201,14 @@ else:
         offset = ir.Constant(ir.IntType(64), 0)
         strides = cgutils.unpack_tuple(builder, view.strides)
         for index, stride in zip(arguments[1:5], strides, strict=True):
-            if index.type.width == 32:
-                # Two numbers of 32 bits: their product of 64 is one instruction.
-                stride = builder.sext(builder.trunc(stride, index.type), offset.type)
-                index = builder.sext(index, offset.type)
-            offset = builder.add(offset, builder.mul(index, stride))
+            if index.type.width == 64:
+                offset = builder.add(offset, builder.mul(index, stride))
+            else:
+                # One instruction, which the compiler does not find once it has widened a stride.
+                narrow = builder.trunc(stride, index.type)
+                kind = ir.FunctionType(offset.type, [index.type, narrow.type, offset.type])
+                wide = ir.InlineAsm(kind, "mad.wide.s32 $0, $1, $2, $3;", "=l,r,r,l")
+                offset = builder.call(wide, [index, narrow, offset])
         start = builder.bitcast(view.data, ir.IntType(8).as_pointer())
         return builder.bitcast(builder.gep(start, [offset]), view.data.type)
 
