@@ -2,7 +2,7 @@
 #
 #   make demo         the functions at work on real data, with a picture
 #   make test         the fast tests, against the installed wheel
-#   make slow         the tests that take minutes or gigabytes
+#   make slow         the tests that take minutes, gigabytes or PyTorch
 #   make fuzz         random calls against the definitions
 #   make sanitize     the same under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make arm64        the accuracy of s3s4.h on arm64, cross-compiled and emulated
@@ -46,7 +46,7 @@ test: .venv-test/installed
 	PYTHONSAFEPATH=1 .venv-test/bin/python -m pytest -q $(ARGS)
 
 slow: .venv-slow/installed
-	PYTHONSAFEPATH=1 .venv-slow/bin/python -m pytest -q -m slow $(ARGS)
+	PYTHONSAFEPATH=1 .venv-slow/bin/python -m pytest -q -m "slow or torch" $(ARGS)
 
 fuzz: .venv-test/installed
 	.venv-test/bin/python tests/fuzz.py 100000

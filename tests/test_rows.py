@@ -537,6 +537,7 @@ def test_variants(variant, dtype):
             assert errors(result, product, product_size).max() <= PRODUCT_EPS
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("shape", "axis"), SHAPES)
 @each_row
@@ -554,6 +555,7 @@ def test_torch(activation, shape, axis, dtype):
     np.testing.assert_allclose(activation.backward(grad, x, axis), tensor.grad.numpy(), **tolerance)
 
 
+@pytest.mark.torch
 @each_dtype
 def test_torch_agrees_on_limits(dtype):
     torch = pytest.importorskip("torch", reason="torch is not installed")

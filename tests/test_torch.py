@@ -16,6 +16,7 @@ from support import ELEMENTWISE
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: it is no part of [test]")
 F = torch.nn.functional
+pytestmark = pytest.mark.torch
 
 COUNTERPARTS = {
     "s3": lambda x: torch.where(x > 0, F.softsign(x), torch.sigmoid(x)),
@@ -29,21 +30,21 @@ COUNTERPARTS = {
     "tanh": torch.tanh,
     "tanhshrink": F.tanhshrink,
     "relu": F.relu,
-    "leaky_relu": lambda x, a: F.leaky_relu(x, float(a)),
+    "leaky_relu": lambda x, a: F.leaky_relu(x, a.item()),
     "prelu": F.prelu,
-    "rrelu": lambda x, lower, upper: F.rrelu(x, float(lower), float(upper)),
+    "rrelu": lambda x, lower, upper: F.rrelu(x, lower.item(), upper.item()),
     "relu6": F.relu6,
-    "hardtanh": lambda x, min, max: F.hardtanh(x, float(min), float(max)),
+    "hardtanh": lambda x, min, max: F.hardtanh(x, min.item(), max.item()),
     "hardsigmoid": F.hardsigmoid,
     "hardswish": F.hardswish,
-    "threshold": lambda x, threshold: slope(F.threshold, x, float(threshold), 0.0),
-    "softshrink": lambda x, lambd: F.softshrink(x, float(lambd)),
-    "hardshrink": lambda x, lambd: F.hardshrink(x, float(lambd)),
-    "elu": lambda x, alpha: F.elu(x, float(alpha)),
-    "celu": lambda x, alpha: F.celu(x, float(alpha)),
+    "threshold": lambda x, threshold: slope(F.threshold, x, threshold.item(), 0.0),
+    "softshrink": lambda x, lambd: F.softshrink(x, lambd.item()),
+    "hardshrink": lambda x, lambd: F.hardshrink(x, lambd.item()),
+    "elu": lambda x, alpha: F.elu(x, alpha.item()),
+    "celu": lambda x, alpha: F.celu(x, alpha.item()),
     "selu": F.selu,
     "logsigmoid": F.logsigmoid,
-    "softplus": lambda x, beta, threshold: F.softplus(x, float(beta), float(threshold)),
+    "softplus": lambda x, beta, threshold: F.softplus(x, beta.item(), threshold.item()),
     "silu": F.silu,
     "swish": lambda x, beta: x * torch.sigmoid(beta * x),
     "mish": F.mish,
@@ -118,14 +119,3 @@ def test_backward(name, dtype):
         if theirs.grad is not None:  # parameters that PyTorch's functions take as numbers
             scale = np.abs(grad_output).sum() * np.finfo(dtype).eps * 100
             assert abs(ours - theirs.grad.item()) <= scale
-
-
-@pytest.mark.parametrize("dtype", TOLERANCE, ids=lambda dtype: dtype.__name__)
-def test_rrelu_in_training(dtype):
-    x = points(dtype)
-    y, slopes = s3s4.rrelu_training(x, np.random.default_rng(2), 0.2, 0.3)
-    assert y.dtype == slopes.dtype == dtype
-    assert (slopes[x > 0] == 1).all()
-    drawn = slopes[x <= 0]
-    assert 0.2 <= drawn.min() < 0.21 < 0.29 < drawn.max() <= dtype(0.3)
-    np.testing.assert_array_equal(y, x * slopes)
