@@ -27,22 +27,27 @@ FMA = s3s4.build_config()["variant"] in accuracy.FMA
 _scales = np.repeat([1e-3, 1.0, 10.0, 40.0], 25)
 FINITE = (np.random.default_rng(0).uniform(-1, 1, 100) * _scales).astype(np.float16)
 X = np.array([*FINITE, 0.0, -0.0, 6e-8, -200.0, 200.0, -np.inf, np.inf, np.nan], np.float16)
-PARAMETER = np.array([5.0, 1.0, -2.125, 0.0, 40.0, -np.inf], np.float16)
-FINITE_PARAMETERS = len(PARAMETER) - 1
 
 
 class Operand(NamedTuple):
-    """An array, and the places of its elements in X or PARAMETER."""
+    """An array, and the places of its elements in X or in the values of its parameter."""
 
     array: np.ndarray
     places: np.ndarray
 
 
 @cache
+def parameters(activation: str) -> list[np.ndarray]:
+    """Return for each parameter the values it is meant for, the finite ones first."""
+    found = accuracy.parameters(activation, np.dtype(np.float16))
+    return [values[np.argsort(~np.isfinite(values), kind="stable")] for values in found]
+
+
+@cache
 def table(activation: str, wrt: str | None) -> oracle.Exact:
-    """Return the exact values for all of X and all of PARAMETER for each parameter."""
-    parameters = [PARAMETER] * (len(oracle.inputs(activation)) - 1)
-    return oracle.exact(activation, wrt, *np.meshgrid(X, *parameters, indexing="ij"))
+    """Return the exact values for all of X and all values of each parameter."""
+    grid = np.meshgrid(X, *parameters(activation), indexing="ij")
+    return oracle.exact(activation, wrt, *grid)
 
 
 def exact(activation: str, wrt: str | None, operands: list[Operand]) -> oracle.Exact:
@@ -129,7 +134,7 @@ def front(name: str, activation: str, wanted: tuple[str | None, ...]) -> Any:
 def values(rng: Rng, name: str, activation: str, wanted: tuple[str | None, ...]) -> None:
     """Call a ufunc or its front."""
     shape, dtype = any_shape(rng), rng.choice(DTYPES)
-    sets = [X, *[PARAMETER] * (len(oracle.inputs(activation)) - 1)]
+    sets = [X, *parameters(activation)]
     operands = [any_operand(rng, narrowed(rng, shape), dtype, these) for these in sets]
     shape = np.broadcast_shapes(*[operand.array.shape for operand in operands])
     loop = np.result_type(*[operand.array for operand in operands])
@@ -163,7 +168,7 @@ def gradients(rng: Rng, activation: str) -> None:
     """Call `backward`: products, and their sums to the shapes of the parameters."""
     shape, dtype = any_shape(rng), rng.choice(DTYPES)
     names = oracle.inputs(activation)
-    sets = [FINITE, *[PARAMETER[:FINITE_PARAMETERS]] * (len(names) - 1)]
+    sets = [FINITE, *(values[np.isfinite(values)] for values in parameters(activation))]
     shapes = [shape, *[narrowed(rng, shape) for _ in names[1:]]]
     operands = [any_operand(rng, s, dtype, v) for s, v in zip(shapes, sets, strict=True)]
     grad = any_operand(rng, narrowed(rng, shape), dtype, np.array([-3, 0, 0.5, 1], np.float16))
