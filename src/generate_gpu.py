@@ -261,7 +261,8 @@ def primitives(functions: list[Function]) -> list[str]:
 
 
 HORNER = re.compile(
-    r"(?:static inline|S3S4_INLINE) (?P<type>float|double) s3s4_(?P<name>\w+)_f(?:32|64)\([^{]*\{[^}]*?"
+    r"(?:static inline|S3S4_INLINE) (?P<type>float|double) s3s4_(?P<name>\w+)_f(?:32|64)\("
+    r"[^{]*\{[^}]*?"
     r"(?P=type) p = (?P<first>\S+?)f?;(?P<rest>(?:\s+p = \w+\(p, \w+, \S+\);)+)"
     r"(?P<last>\s+return fmaf?\(p, \w+, 1\.0f?\);)?"
 )

@@ -6,8 +6,8 @@ Prints the coefficients as C literals, with the largest relative error before an
 rounded to the type that holds them. Needs mpmath.
 
 Design: p(t) = base(t) + c_m t^m + ... + c_n t^n, the lowest terms fixed, approximates g(t) on an
-interval with |p / g - 1| equalised at n - m + 2 points. Those points move to the extremes of the error of the
-last solution until the extremes agree.
+interval with |p / g - 1| equalised at n - m + 2 points. Those points move to the extremes of the
+error of the last solution until the extremes agree.
 """
 
 from collections.abc import Callable

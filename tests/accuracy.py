@@ -258,13 +258,13 @@ def table(dense: int) -> str:
     lines = [
         "# Measured errors",
         "",
-        f"Written by `python tests/accuracy.py --dense {dense}`; the suite fails above the bounds of"
-        " that file.",
+        f"Written by `python tests/accuracy.py --dense {dense}`; the suite fails above the bounds"
+        " of that file.",
         "",
         f"Largest errors against mpmath with 50 digits, compiler {config.get('compiler')}. x: dense"
         " in ±0.1, ±1, ±40 and to where e^-|x| underflows, every exponent, ±0, ±inf, subnormals.",
-        f"k of S4: {', '.join(f'{k:g}' for k in _POSITIVE)}, their negatives and NaN; the parameters"
-        " of the others as in that file. All as scalars and as arrays.",
+        f"k of S4: {', '.join(f'{k:g}' for k in _POSITIVE)}, their negatives and NaN; the"
+        " parameters of the others as in that file. All as scalars and as arrays.",
         "",
         f"*eps*: error over eps times the sum of the absolute terms, at most {CONDITION:g}"
         " everywhere (in eps of float32 for float16, after half its spacing)."

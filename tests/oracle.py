@@ -255,15 +255,11 @@ ACTIVATIONS: Mapping[str, Callable[..., Jet]] = {
     "prelu": lambda x, a: x if x > 0 else a * x,
     "rrelu": lambda x, lower, upper: x if x > 0 else (lower + upper) / 2 * x,
     "relu6": lambda x: ZERO if x <= 0 else SIX if x >= 6 else x,
-    "hardtanh": lambda x, min, max: (
-        max if x >= max or min >= max else min if x <= min else x
-    ),
+    "hardtanh": lambda x, min, max: max if x >= max or min >= max else min if x <= min else x,
     "hardsigmoid": lambda x: ZERO if x <= -3 else ONE if x >= 3 else (x + 3) / 6,
     "hardswish": lambda x: ZERO if x <= -3 else x if x >= 3 else x * ((x + 3) / 6),
     "threshold": lambda x, threshold: ONE if x > threshold else ZERO,
-    "softshrink": lambda x, lambd: (
-        x - lambd if x > lambd else x + lambd if x < -lambd else ZERO
-    ),
+    "softshrink": lambda x, lambd: x - lambd if x > lambd else x + lambd if x < -lambd else ZERO,
     "hardshrink": lambda x, lambd: x if x > lambd or x < -lambd else ZERO,
     "elu": lambda x, alpha: x if x > 0 else alpha * expm1(x),
     "celu": lambda x, alpha: x if x > 0 else alpha * expm1(rounded_once(x / alpha)),

@@ -183,6 +183,8 @@ def gradients(dtypes=DTYPES):
     """Sums on the device: every shape of a parameter, and every activation."""
     compared = 0
     for activation, dtype in itertools.product(ACTIVATIONS, dtypes):
+        if activation not in ACTIVATION_KINDS and dtype is not np.float32:
+            continue
         g, x = inputs(2, (3, 2, 4), dtype)
         shapes = [(), (4,), (2, 1), (3, 1, 1), (1, 2, 4), (3, 2, 4)]
         if activation not in ACTIVATION_KINDS or not activation.parameters:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import s3s4
-from support import ACTIVATIONS, LARGE, outputs
+from support import ACTIVATION_KINDS, LARGE, outputs
 
-every_activation = pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
+of_each_kind = pytest.mark.parametrize("activation", ACTIVATION_KINDS, ids=lambda a: a.name)
 with_parameters = pytest.mark.parametrize(
     ("activation", "parameter"),
-    [pytest.param(a, p, id=f"{a.name} {p}") for a in ACTIVATIONS for p in a.parameters],
+    [pytest.param(a, p, id=f"{a.name} {p}") for a in ACTIVATION_KINDS for p in a.parameters],
 )
 
 NOT_NUMBERS = {
@@ -44,7 +44,7 @@ def marked(call, shape, dtype=float):
     return tuple(np.full(shape, 77, dtype) for _ in outputs(call(np.zeros(3))))
 
 
-@every_activation
+@of_each_kind
 @not_numbers
 def test_x_must_be_numbers(activation, wrong):
     for call in calls(activation):
@@ -72,7 +72,7 @@ def test_parameters_must_be_numbers(activation, parameter, wrong):
         activation.backward(1.0, [1.0, 2.0], **{parameter: wrong})
 
 
-@every_activation
+@of_each_kind
 @not_numbers
 def test_incoming_gradient_must_be_numbers(activation, wrong):
     with pytest.raises(TypeError, match=r"\bgrad_output\b"):
@@ -90,14 +90,14 @@ def test_shapes_of_parameters(activation, parameter, shape):
         activation.backward(x, x, **wrong)
 
 
-@every_activation
+@of_each_kind
 @pytest.mark.parametrize("shape", [4, (2, 3), (3, 3, 3)])
 def test_shape_of_the_incoming_gradient(activation, shape):
     with pytest.raises(ValueError, match=r"\bgrad_output\b"):
         activation.backward(np.ones(shape), np.ones((3, 3)))
 
 
-@every_activation
+@of_each_kind
 @pytest.mark.parametrize("size", [3, LARGE])
 def test_wrong_shape_of_out(activation, size):
     for call in calls(activation):
@@ -108,7 +108,7 @@ def test_wrong_shape_of_out(activation, size):
             assert all((target == 77).all() for target in out)
 
 
-@every_activation
+@of_each_kind
 @pytest.mark.parametrize("size", [3, LARGE])
 def test_read_only_out(activation, size):
     for call in calls(activation):
@@ -120,7 +120,7 @@ def test_read_only_out(activation, size):
             assert all((target == 77).all() for target in out)
 
 
-@every_activation
+@of_each_kind
 @pytest.mark.parametrize("size", [3, LARGE])
 def test_out_of_a_dtype_that_cannot_hold_the_result(activation, size):
     for call in calls(activation):
@@ -130,7 +130,7 @@ def test_out_of_a_dtype_that_cannot_hold_the_result(activation, size):
         assert all((target == 77).all() for target in out)
 
 
-@every_activation
+@of_each_kind
 @pytest.mark.parametrize("wrong", ["text", 1.0, [0.0, 0.0, 0.0]])
 def test_out_must_be_an_array(activation, wrong):
     for call in calls(activation):
@@ -138,7 +138,7 @@ def test_out_must_be_an_array(activation, wrong):
             call(np.ones(3), out=wrong)
 
 
-@every_activation
+@of_each_kind
 def test_wrong_number_of_outs(activation):
     for call in calls(activation):
         out = marked(call, 3)
@@ -146,7 +146,7 @@ def test_wrong_number_of_outs(activation):
             call(np.ones(3), out=(*out, np.ones(3)))
 
 
-@every_activation
+@of_each_kind
 @pytest.mark.parametrize("wrong", ["y", "", None, 0, "X"])
 def test_wrt(activation, wrong):
     with pytest.raises(ValueError, match=r"\bwrt\b") as caught:
@@ -155,7 +155,7 @@ def test_wrt(activation, wrong):
         assert re.search(rf"\b{choice}\b", str(caught.value))
 
 
-@every_activation
+@of_each_kind
 @pytest.mark.parametrize("wrong", ["tpu", "", 0, "CPU"])
 def test_device(activation, wrong):
     with pytest.raises(ValueError, match=r"\bdevice\b"):
@@ -174,7 +174,7 @@ def test_k_of_the_class(wrong):
         s3s4.S4Activation(k=wrong)(1.0)
 
 
-@every_activation
+@of_each_kind
 def test_unknown_arguments(activation):
     for call in calls(activation):
         with pytest.raises(TypeError, match="steepness"):
@@ -185,7 +185,7 @@ def test_unknown_arguments(activation):
             call(*[1.0] * 5)
 
 
-@every_activation
+@of_each_kind
 @pytest.mark.parametrize("option", ["casting", "order", "dtype"])
 def test_options_of_numpy(activation, option):
     for call in calls(activation):
@@ -201,7 +201,7 @@ def test_unknown_activation():
     assert all(name in str(caught.value) for name in s3s4.activations)
 
 
-@every_activation
+@of_each_kind
 def test_known_activation(activation):
     assert s3s4.get(activation.name) is activation
     assert s3s4.activations[activation.name] is activation

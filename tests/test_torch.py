@@ -1,8 +1,8 @@
 """Values and gradients are those of PyTorch, kinks included.
 
 # Design:
-# - One line an activation, by name: what a user of PyTorch would write. Where PyTorch has no function
-#   of that name the line composes its operations, and autograd differentiates it.
+# - One line an activation, by name: what a user of PyTorch would write. Where PyTorch has no
+#   function of that name the line composes its operations, and autograd differentiates it.
 # - PyTorch's own rounding is the tolerance: some of its float32 functions lose several digits.
 # - Where PyTorch gives NaN for a number (gelu(-inf)), this package gives the limit; where PyTorch
 #   gives a number for NaN (the slope of relu), it gives NaN. Both are left out here.
@@ -19,7 +19,9 @@ F = torch.nn.functional
 
 COUNTERPARTS = {
     "s3": lambda x: torch.where(x > 0, F.softsign(x), torch.sigmoid(x)),
-    "s4": lambda x, k: F.softsign(x) * torch.sigmoid(k * x) + torch.sigmoid(x) * torch.sigmoid(-k * x),
+    "s4": lambda x, k: (
+        F.softsign(x) * torch.sigmoid(k * x) + torch.sigmoid(x) * torch.sigmoid(-k * x)
+    ),
     "sigmoid": torch.sigmoid,
     "pss": lambda x, alpha: torch.sigmoid(alpha * x),
     "softsign": F.softsign,
@@ -100,8 +102,11 @@ def test_backward(name, dtype):
     x, activation = points(dtype), s3s4.get(name)
     x = x[np.isfinite(x)]
     grad_output = np.random.default_rng(1).uniform(-2, 2, x.shape).astype(dtype)
-    values = [torch.tensor(v, dtype=torch.from_numpy(x).dtype) for v in activation.parameters.values()]
-    leaves = [torch.from_numpy(x.copy()), *([v[None] for v in values] if name == "prelu" else values)]
+    kind = torch.from_numpy(x).dtype
+    values = [torch.tensor(v, dtype=kind) for v in activation.parameters.values()]
+    if name == "prelu":
+        values = [value[None] for value in values]
+    leaves = [torch.from_numpy(x.copy()), *values]
     for leaf in leaves:
         leaf.requires_grad_()
     y = COUNTERPARTS[name](*leaves)

@@ -531,7 +531,7 @@ class Boxed:
         return self.array if dtype is None else self.array.astype(dtype)
 
 
-@every_front
+@front_of_each_kind
 def test_array_likes(front, ufunc, defaults):
     (x,) = inputs(1, (4, 5))
     for result in outputs(front(x.view(Tagged))):
@@ -545,7 +545,7 @@ def test_array_likes(front, ufunc, defaults):
     assert_same_bits(front(memoryview(x)), ufunc(x, *defaults))
 
 
-@every_front
+@front_of_each_kind
 def test_masked_arrays(front, ufunc, defaults):
     x = np.ma.array([1.0, 2.0, np.nan, -1.0], mask=[False, True, True, False])
     for result, plain in zip(outputs(front(x)), outputs(ufunc(x.data, *defaults)), strict=True):
@@ -554,7 +554,7 @@ def test_masked_arrays(front, ufunc, defaults):
         np.testing.assert_array_equal(result.compressed(), plain[[0, 3]])
 
 
-@every_front
+@front_of_each_kind
 def test_pandas(front, ufunc, defaults):
     pandas = pytest.importorskip("pandas")
     series = pandas.Series([1.0, -2.0, np.nan], index=list("abc"))
@@ -564,7 +564,7 @@ def test_pandas(front, ufunc, defaults):
         pandas.testing.assert_series_equal(result, pandas.Series(plain, index=series.index))
 
 
-@every_front
+@front_of_each_kind
 def test_xarray(front, ufunc, defaults):
     xarray = pytest.importorskip("xarray")
     array = xarray.DataArray(inputs(1, (3, 4))[0], dims=("row", "column"))
@@ -575,7 +575,7 @@ def test_xarray(front, ufunc, defaults):
         assert_same_bits(result.values, plain)
 
 
-@every_front
+@front_of_each_kind
 def test_dask(front, ufunc, defaults):
     dask = pytest.importorskip("dask.array")
     (x,) = inputs(1, (30, 40))
