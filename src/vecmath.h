@@ -401,19 +401,21 @@ S3S4_INLINE double s3s4_expm1_neg_f64(double u) {
 S3S4_INLINE long double s3s4_expm1_neg_ld(long double u) { return expm1l(-u); }
 
 /* log(1 + t) for 0 <= t <= 1: 2 atanh(s) with s = t / (2 + t). As 2 s = t - s t, the rounding of s
- * meets t - rest alone, and s <= 1/3. */
+ * meets t - rest alone, and s <= 1/3. Of a tiny t it is t: the square would be subnormal. */
 S3S4_INLINE float s3s4_log1p_f32(float t) {
-    const float s = t / (2 + t);
+    const float u = t < 0x1p-30f ? 0.0f : t;
+    const float s = u / (2 + u);
     const float w = s * s;
     float p = 0x1.1eb7dep-3f;
     p = s3s4_fma_f32(p, w, 0x1.1ec31ep-3f);
     p = s3s4_fma_f32(p, w, 0x1.99d1b2p-3f);
     p = s3s4_fma_f32(p, w, 0x1.555502p-2f);
     const float rest = 2 * (w * p);
-    return s3s4_fma_f32(-s, t - rest, t);
+    return s3s4_fma_f32(-s, u - rest, t);
 }
 S3S4_INLINE double s3s4_log1p_f64(double t) {
-    const double s = t / (2 + t);
+    const double u = t < 0x1p-60 ? 0.0 : t;
+    const double s = u / (2 + u);
     const double w = s * s;
     double p = 0x1.5c7857eedfacbp-4;
     p = s3s4_fma_f64(p, w, 0x1.55b1be757e2e7p-5);
@@ -426,7 +428,7 @@ S3S4_INLINE double s3s4_log1p_f64(double t) {
     p = s3s4_fma_f64(p, w, 0x1.99999999a074ep-3);
     p = s3s4_fma_f64(p, w, 0x1.5555555555535p-2);
     const double rest = 2 * (w * p);
-    return s3s4_fma_f64(-s, t - rest, t);
+    return s3s4_fma_f64(-s, u - rest, t);
 }
 S3S4_INLINE long double s3s4_log1p_ld(long double t) { return log1pl(t); }
 
