@@ -10,7 +10,7 @@ from s3s4._table import TABLE
 
 ALLOWED = 64.0
 """Eps of a result of about 1 that two correct roundings of different order may be apart."""
-SIZES = {"simulator": 1 << 8, "device": 1 << 26}
+SIZES = {"simulator": 1 << 4, "device": 1 << 26}
 
 
 class Check(NamedTuple):
