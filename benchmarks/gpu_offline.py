@@ -96,6 +96,7 @@ class Kernel:
 
 def pretend_device(capability: tuple[int, int]) -> None:
     """Let Numba believe in a device."""
+    # A module found by name has no attributes that a type checker knows: hence what is ignored.
     device = types.SimpleNamespace(compute_capability=capability, id=0)
     for name in ("compiler", "dispatcher"):
         module = importlib.import_module(f"numba.cuda.{name}")

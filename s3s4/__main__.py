@@ -334,7 +334,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code: 0, 2 for what the user can mend, 1 for a failed check, 130 when interrupted.
     """
-    signal.signal(signal.SIGTERM, terminate)
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         return commands.main(arguments, "s3s4", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
@@ -357,6 +357,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except click.Abort:
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

@@ -613,3 +613,9 @@ def test_package_does_not_import_its_command():
     modules = set(result.stdout.decode().split())
     ours = {"__main__", "_streams", "_arrays", "_text", "_formats", "_figures", "_demo"}
     assert not modules & {"click", "matplotlib", *(f"s3s4.{name}" for name in ours)}
+
+
+def test_a_call_leaves_the_signal_handler_of_its_caller():
+    before = signal.getsignal(signal.SIGTERM)
+    main(["info"])
+    assert signal.getsignal(signal.SIGTERM) is before
