@@ -41,8 +41,8 @@ SYMBOL = re.compile(
 
 ELEMENTS = 1 << 14
 
-BLOCK = 256
-"""Elements that a turn of a block function's outer loop takes (S3S4_BLOCK)."""
+BLOCK_BYTES = 512
+"""What a turn of a block function's outer loop takes of every array (S3S4_BLOCK)."""
 
 WORKLOAD = f"""
 import json
@@ -146,7 +146,7 @@ def nested(body: str, item_size: int) -> list[Loop]:
         around = [s for s in spans if s != span and span[0] in s and span[-1] in s]
         texts = tuple(lines[i][1] for i in span if not any(i in s for s in inside))
         is_innermost = bool(around) and not inside
-        elements = advance(texts, item_size) if is_innermost else BLOCK
+        elements = advance(texts, item_size) if is_innermost else BLOCK_BYTES // item_size
         found.append(Loop(texts, elements, is_innermost))
     return found
 

@@ -2,7 +2,8 @@
 
 # Design:
 # - A call on a small ndarray is the common case of a network's inner loop: it reaches the ufunc
-#   after one look at the type and the size, and everything else waits behind it.
+#   after one look at the type and the size, and a large one in one piece of memory after a few
+#   more. Everything else waits behind them.
 # - What NumPy can tell (types, shapes, casting) NumPy tells: its errors are only explained, after
 #   the fact, so that they name the argument.
 
@@ -193,7 +194,11 @@ class Activation:
         return values
 
     def _run(self, ufunc: np.ufunc, x: Any, parameters: tuple[Any, ...], options: Any) -> Any:
-        if type(x) is ndarray and x.size < LARGE and (not options or options.keys() == {"out"}):
+        if (
+            type(x) is ndarray
+            and (not options or (len(options) == 1 and "out" in options))
+            and (x.size < LARGE or _is_plain(x, parameters, options.get("out")))
+        ):
             defaults = self._defaults.get(x.dtype)
             if defaults is not None and len(parameters) <= len(defaults):
                 rest = defaults[len(parameters) :] if parameters else defaults
@@ -248,6 +253,17 @@ class Activation:
         except (TypeError, ValueError) as explanation:
             return explanation
         return error
+
+
+def _is_plain(x: np.ndarray, parameters: Sequence[Any], out: Any) -> bool:
+    """Whether a large call is the ufunc's at once: in one piece of memory, and the CPU's."""
+    outs = out if type(out) is tuple else (out,)
+    return (
+        x.flags.c_contiguous
+        and all(o is None or (type(o) is ndarray and o.flags.c_contiguous) for o in outs)
+        and all(type(p) is float or type(p) is int for p in parameters)
+        and _dispatch.is_left_to_cpu(x.size)
+    )
 
 
 def real(name: str, value: Any) -> np.ndarray:

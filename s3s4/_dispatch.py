@@ -63,6 +63,22 @@ def wanted(given: object) -> str:
     return _chosen.get() or _checked(os.environ.get("S3S4_DEVICE") or "auto", "S3S4_DEVICE")
 
 
+def is_left_to_cpu(size: int) -> bool:
+    """Whether a large call on a NumPy array that names no device is the CPU's without a question.
+
+    Parameters
+    ----------
+    size : int
+        Its elements.
+    """
+    _cutover.restore_threads()
+    return (
+        (size < _cutover.FLOOR or _devices.is_out_of_question())
+        and _chosen.get() is None
+        and "S3S4_DEVICE" not in os.environ
+    )
+
+
 def choose(
     given: object, function: str, x: Any, parameters: Sequence[Any], threshold: int | None = None
 ) -> ModuleType | None:

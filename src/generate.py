@@ -6,10 +6,11 @@ Design:
 - A body becomes a list of single assignments and one expression per output. Parts with a leading
   underscore are inlined; bodies are merged by name, so that a value and its derivatives share
   their exponentials.
-- A scalar function is that list, one C statement each. A block function runs over 256 elements at
-  a time and gives every exponential a loop of its own, into an array on the stack: one long loop
+- A scalar function is that list, one C statement each. A block function runs over 512 bytes at a
+  time and gives every exponential a loop of its own, into an array on the stack: one long loop
   body would overflow the window in which a core looks for independent work. What is cheap is
-  computed again in each loop that needs it. Where it is short, and its constants fit the
+  computed again in each loop that needs it. Meanwhile a later block is fetched from memory: more
+  than eight lines of an array at once would make the processor wait for them. Where it is short, and its constants fit the
   registers, one loop is better: the exponentials of one element hide the division of another.
 - a b + c is one fused operation where the processor has it, chosen here and not by the compiler:
   every form of a function (scalar, block, uniform) gives the same bits under every compiler.
@@ -450,31 +451,42 @@ def block_function(function: Function, kind: str, form: str) -> str:
             for n in once
             if n in used
         ),
-        "    for (ptrdiff_t start = 0; start < n; start += S3S4_BLOCK) {",
-        "        const ptrdiff_t m = S3S4_BLOCK_LENGTH(n - start);",
-        *(
-            f"        const {ctype} *in_{name} = in[{i}] + start;"
-            for i, name in enumerate(body.inputs)
-            if name in elements and name in used
-        ),
-        *(f"        {ctype} *out_{i} = out[{i}] + start;" for i in range(len(body.outputs))),
     ]
+    pointers = {
+        f"in_{name}": f"const {ctype} *in_{name} = in[{i}] + start;"
+        for i, name in enumerate(body.inputs)
+        if name in elements and name in used
+    } | {f"out_{i}": f"{ctype} *out_{i} = out[{i}] + start;" for i in range(len(body.outputs))}
     outputs = {f"out_{i}": output for i, output in enumerate(body.outputs)}
     expensive = [
         n for n, v in body.assignments.items() if is_expensive(v) and n not in shared and n in used
     ]
-    split = [f"        {ctype} block_{name}[S3S4_BLOCK];" for name in expensive]
+    split = [f"        {ctype} block_{name}[S3S4_BLOCK({ctype})];" for name in expensive]
     for done, name in enumerate(expensive):
         step = {f"block_{name}": body.assignments[name]}
         split += element_loop(body, kind, elements, shared, expensive[:done], step)
     split += element_loop(body, kind, elements, shared, expensive, outputs)
+    split = in_blocks(pointers, ctype, split)
     conditions = [needs for limit, needs in SHORT.items() if operations(body) <= limit]
     if conditions and (form != "block" or set(elements) <= {"g", "x"}):
         whole = element_loop(body, kind, elements, shared, [], outputs)
+        whole = in_blocks(pointers, ctype, whole)
         lines += [f"#if {conditions[0]}", *whole, "#else", *split, "#endif"]
     else:
         lines += split
-    return "\n".join([*lines, "    }", "}"])
+    return "\n".join([*lines, "}"])
+
+
+def in_blocks(pointers: dict[str, str], ctype: str, loops: list[str]) -> list[str]:
+    """Loops over a block at a time, while a later one is fetched from memory."""
+    return [
+        f"    for (ptrdiff_t start = 0; start < n; start += S3S4_BLOCK({ctype})) {{",
+        f"        const ptrdiff_t m = S3S4_LENGTH(n - start, S3S4_BLOCK({ctype}));",
+        *(f"        {declaration}" for declaration in pointers.values()),
+        *(f"        S3S4_FETCH({pointer});" for pointer in pointers),
+        *loops,
+        "    }",
+    ]
 
 
 def operations(body: Body) -> int:
@@ -541,10 +553,21 @@ HEADER = """\
 
 #include "vecmath.h"
 
-#define S3S4_BLOCK 256
-/* The smaller of a block and a multiple of 16, in a form that shows it is one and not 0. */
-#define S3S4_BLOCK_LENGTH(left) \\
-    (((((left) < S3S4_BLOCK ? (left) : S3S4_BLOCK) - 1) & ~(ptrdiff_t)15) + 16)
+/* Elements at a time. */
+#define S3S4_BLOCK(type) (512 / (ptrdiff_t)sizeof(type))
+/* The smaller of two multiples of 16, in a form that shows it is one and not 0. */
+#define S3S4_LENGTH(left, most) (((((left) < (most) ? (left) : (most)) - 1) & ~(ptrdiff_t)15) + 16)
+
+/* Fetch a block's worth of lines that lie S3S4_AHEAD bytes ahead, in the array or behind it: with
+ * this much arithmetic in between, the processor's own prefetchers leave it waiting for memory. */
+#define S3S4_AHEAD 2048
+#if defined(__GNUC__)
+#define S3S4_FETCH(pointer)                                                          \\
+    for (ptrdiff_t line = 0; line < S3S4_BLOCK(char); line += 64)                    \\
+        __builtin_prefetch((const char *)(pointer) + S3S4_AHEAD + line)
+#else
+#define S3S4_FETCH(pointer) (void)0
+#endif
 
 /* Not inline, which changes what gcc makes of the loops. */
 #if defined(__GNUC__)
@@ -556,7 +579,7 @@ HEADER = """\
 #if defined(__clang__)
 #define S3S4_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
-#define S3S4_INDEPENDENT _Pragma("GCC ivdep")
+#define S3S4_INDEPENDENT _Pragma("GCC ivdep") _Pragma("GCC unroll 1")
 #else
 #define S3S4_INDEPENDENT
 #endif

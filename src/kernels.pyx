@@ -9,9 +9,9 @@ from the generated table.
 # - One module, in included files: each names what it is for. They share static functions, which the
 #   compiler inlines across them.
 # - A function of the table works on blocks of contiguous elements, vectorised by the compiler, with
-#   its formula inlined. One indirect call a block costs nothing beside 256 exponentials.
-# - Blocks start at multiples of 256 whatever the number of threads, and the last one is padded, so
-#   that an element's bits depend on neither.
+#   its formula inlined. One indirect call costs nothing beside hundreds of exponentials.
+# - Elements are computed in whole vectors whatever the number of threads, and the last ones are
+#   padded, so that an element's bits depend on neither.
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_New
@@ -131,10 +131,9 @@ ctypedef fused floating:
     double
 
 cdef enum:
-    BLOCK = 256        # elements a block function takes at a time
     PADDED = 16        # block functions take multiples of this
     CHUNK = 1024       # elements gathered at a time: operands and outputs fit the L1 cache
-    TASK = 64 * BLOCK  # contiguous elements a thread takes at a time
+    TASK = 16384       # contiguous elements a thread takes at a time
     MAX_INPUTS = 4     # g, x and two parameters
     MAX_OUTPUTS = 3    # the gradients of x and two parameters
     MAX_OPERANDS = 7
