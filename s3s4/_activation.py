@@ -256,11 +256,14 @@ class Activation:
 
 
 def _is_plain(x: np.ndarray, parameters: Sequence[Any], out: Any) -> bool:
-    """Whether a large call is the ufunc's at once: in one piece of memory, and the CPU's."""
+    """Whether a large call is the ufunc's at once: NumPy sees one axis, and it is the CPU's."""
     outs = out if type(out) is tuple else (out,)
     return (
-        x.flags.c_contiguous
-        and all(o is None or (type(o) is ndarray and o.flags.c_contiguous) for o in outs)
+        (x.flags.c_contiguous or x.ndim == 1)
+        and all(
+            o is None or (type(o) is ndarray and (o.flags.c_contiguous or o.ndim == 1))
+            for o in outs
+        )
         and all(type(p) is float or type(p) is int for p in parameters)
         and _dispatch.is_left_to_cpu(x.size)
     )

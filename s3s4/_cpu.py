@@ -245,10 +245,12 @@ def evaluate(
     operands = [a for a in arrays if a.ndim] + given
     if dtype.isnative and _one_piece(x, operands):
         return None
-    try:
-        shape = np.broadcast_shapes(x.shape, *(a.shape for a in arrays))
-    except ValueError:
-        return None
+    shape = x.shape
+    if any(a.ndim for a in arrays):
+        try:
+            shape = np.broadcast_shapes(shape, *(a.shape for a in arrays))
+        except ValueError:
+            return None
     for out in given:
         if type(out) is not np.ndarray or out.shape != shape or out.dtype.type is not dtype.type:
             return None
@@ -266,7 +268,9 @@ def evaluate(
         else np.empty(shape, native)
         for out in outs
     )
-    inputs = tuple(a if a.shape == shape else np.broadcast_to(a, shape) for a in [x, *arrays])
+    inputs = tuple(
+        a if a.shape == shape or not a.ndim else np.broadcast_to(a, shape) for a in [x, *arrays]
+    )
     kernels.evaluate(name, inputs, results, len(arrays))
     return results
 
@@ -298,12 +302,11 @@ def _one_piece(x: np.ndarray, others: Sequence[np.ndarray]) -> bool:
 
 def apart(out: np.ndarray, other: np.ndarray) -> bool:
     """Whether out overlaps another array nowhere, or is exactly the same memory."""
-    same = (
+    return not np.may_share_memory(out, other) or (
         out.ctypes.data == other.ctypes.data
         and out.strides == other.strides
         and out.shape == other.shape
     )
-    return same or not np.may_share_memory(out, other)
 
 
 def backward(

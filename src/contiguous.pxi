@@ -44,18 +44,37 @@ cdef bint are_ordinary(const floating *values, Py_ssize_t n) noexcept nogil:
 
 
 cdef BlockForm form_for(
-    const Function *function, int first_parameter, bint uniform, Py_ssize_t n,
-    const floating **inputs,
+    const Function *function, int first_parameter, Py_ssize_t n, const floating **inputs,
 ) noexcept nogil:
     cdef int i
-    if uniform:
-        return UNIFORM
-    if function.ordinary_f64 == function.block_f64:
-        return ANY
     for i in range(first_parameter, function.inputs):
         if not are_ordinary(inputs[i], n):
             return ANY
     return ORDINARY
+
+
+cdef inline void compute_whole(
+    const Function *function, int first_parameter, bint uniform, Py_ssize_t n,
+    const floating **inputs, floating **outputs,
+) noexcept nogil:
+    """A multiple of PADDED elements; parameters are looked at while they come into the cache."""
+    cdef const floating *chunk_inputs[MAX_INPUTS]
+    cdef floating *chunk_outputs[MAX_OUTPUTS]
+    cdef Py_ssize_t start = 0, length
+    cdef int i
+    if uniform or function.ordinary_f64 == function.block_f64:
+        call_block(function, UNIFORM if uniform else ANY, n, inputs, outputs)
+        return
+    while start < n:
+        length = min(<Py_ssize_t> CHUNK, n - start)
+        for i in range(function.inputs):
+            chunk_inputs[i] = inputs[i] + start
+        for i in range(function.outputs):
+            chunk_outputs[i] = outputs[i] + start
+        call_block(
+            function, form_for(function, first_parameter, length, chunk_inputs), length,
+            chunk_inputs, chunk_outputs)
+        start += length
 
 
 cdef void compute(
@@ -67,10 +86,9 @@ cdef void compute(
     cdef const floating *short_inputs[MAX_INPUTS]
     cdef floating *short_outputs[MAX_OUTPUTS]
     cdef Py_ssize_t whole = n & ~<Py_ssize_t> (PADDED - 1), rest = n - whole
-    cdef BlockForm form = form_for(function, first_parameter, uniform, n, inputs)
     cdef int i
     if whole:
-        call_block(function, form, whole, inputs, outputs)
+        compute_whole(function, first_parameter, uniform, whole, inputs, outputs)
     if rest:
         memset(padding, 0, sizeof(padding))
         for i in range(function.inputs):
@@ -81,7 +99,7 @@ cdef void compute(
                 memcpy(&padding[i * PADDED], inputs[i] + whole, rest * sizeof(floating))
         for i in range(function.outputs):
             short_outputs[i] = &padding[(MAX_INPUTS + i) * PADDED]
-        call_block(function, form, PADDED, short_inputs, short_outputs)
+        compute_whole(function, first_parameter, uniform, PADDED, short_inputs, short_outputs)
         for i in range(function.outputs):
             memcpy(outputs[i] + whole, short_outputs[i], rest * sizeof(floating))
 

@@ -177,7 +177,7 @@ cdef const Function *find(name) except NULL:
     raise KeyError(name)
 
 
-cdef int fill(Operand *operand, cnp.ndarray array, bint half) except -1:
+cdef int fill(Operand *operand, cnp.ndarray array, int dimensions, bint half) except -1:
     cdef int axis
     operand.data = <char *> cnp.PyArray_DATA(array)
     operand.tile = NULL
@@ -185,8 +185,8 @@ cdef int fill(Operand *operand, cnp.ndarray array, bint half) except -1:
     operand.flags = HALF if half else 0
     if not cnp.PyArray_ISNOTSWAPPED(array):
         operand.flags |= SWAPPED
-    for axis in range(array.ndim):
-        operand.strides[axis] = cnp.PyArray_STRIDES(array)[axis]
+    for axis in range(dimensions):
+        operand.strides[axis] = cnp.PyArray_STRIDES(array)[axis] if array.ndim else 0
     return 0
 
 
@@ -205,7 +205,8 @@ def evaluate(name, tuple inputs, tuple outputs, int parameters):
     name : str
         Of a function of the table.
     inputs : tuple of ndarray
-        All of one shape (broadcast) and one of float16, float32, float64, in either byte order.
+        All of one shape (broadcast), parameters also without axes, and one of float16, float32,
+        float64, in either byte order.
     outputs : tuple of ndarray or (ndarray, ndarray)
         An array like the inputs: it is one of them, exactly, or overlaps none. Or, for sums,
         2 x count float64 zeros that take totals and rests, and for each element of the inputs the
@@ -229,12 +230,12 @@ def evaluate(name, tuple inputs, tuple outputs, int parameters):
     walk.first_parameter = function.inputs - parameters
     walk.dimensions = 0
     for i in range(function.inputs):
-        fill(&walk.inputs[i], inputs[i], half)
+        fill(&walk.inputs[i], inputs[i], x.ndim, half)
     for i in range(function.outputs):
         operand = &walk.outputs[i]
         if isinstance(outputs[i], tuple):
             totals, slots_of = outputs[i]
-            fill(operand, slots_of, False)
+            fill(operand, slots_of, x.ndim, False)
             for axis in range(x.ndim):
                 operand.strides[axis] //= <Py_ssize_t> sizeof(Py_ssize_t)
             operand.data = <char *> cnp.PyArray_DATA(totals)
@@ -243,7 +244,7 @@ def evaluate(name, tuple inputs, tuple outputs, int parameters):
             slots += counts[i]
             sums += 1
         else:
-            fill(operand, outputs[i], half)
+            fill(operand, outputs[i], x.ndim, half)
     walk.elements = x.size
     if walk.elements == 0:
         return

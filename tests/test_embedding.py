@@ -96,10 +96,7 @@ def test_cpp_extension(compilers, tmp_path):
     )
 
 
-@pytest.fixture(
-    scope="module",
-    params=["cython-setuptools", pytest.param("cython-meson", marks=pytest.mark.slow)],
-)
+@pytest.fixture(scope="module", params=["cython-setuptools", "cython-meson"])
 def layer(request, tmp_path_factory):
     """Build a Cython project against the installed package; give the folder it is installed in."""
     project = tmp_path_factory.mktemp(request.param) / "project"
@@ -110,6 +107,7 @@ def layer(request, tmp_path_factory):
     return project.parent / "built"
 
 
+@pytest.mark.slow
 def test_cython(layer):
     in_python(
         layer,
@@ -124,6 +122,7 @@ def test_cython(layer):
     )
 
 
+@pytest.mark.slow
 def test_cython_from_python(layer):
     use = EXAMPLES / "cython-setuptools" / "use.py"
     code = f"import runpy, sys; sys.path.insert(0, {str(layer)!r}); runpy.run_path({str(use)!r})"

@@ -40,7 +40,7 @@ def simulated(folder, *arguments):
         ("values", "hard_parameters"),
         ("errors",),
         ("lengths", "layouts", "wide"),
-        ("gradients", "sums"),
+        pytest.param(("gradients", "sums"), marks=pytest.mark.slow),
         ("chunks",),
         ("memory",),
         ("device_arrays", "libraries", "choices", "streams", "kept"),

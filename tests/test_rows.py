@@ -477,6 +477,7 @@ def both(const double[:, :] g, const double[:, :] x, double[:, :] value, double[
 """
 
 
+@pytest.mark.slow
 def test_cython(tmp_path):
     (tmp_path / "both.pyx").write_text(CYTHON)
     include = ["-I" + sysconfig.get_path("include"), f"-I{s3s4.get_include()}"]

@@ -39,7 +39,7 @@ def test_values_and_slopes(activation, defined):
             assert slope == pytest.approx(difference, abs=1e-8)
 
 
-@pytest.mark.parametrize("n", [1, 7, 1000, 1_000_003])
+@pytest.mark.parametrize("n", [1, 7, 1000, 200_003])
 def test_arrays(n):
     x = np.linspace(-9, 9, n)
     for dtype in (np.float16, np.float32, np.float64, np.longdouble):
