@@ -144,24 +144,24 @@ def s3_smooth_deps(x, eps=0.5):
     """d s3_smooth / d eps: 0 outside of (-eps, eps)."""
     # The ends move with eps, the point x between them by -x / eps of its place, and so do values
     # and slopes at the ends: p' = -d, s' = d' = -2 c^3 and so on, with p the sigmoid at -eps.
-    t, r, p, c, dp, dc = _s3_join_parts(x, eps)
+    t, r, p, c, dp, dc, scale, half = _s3_join_parts(x, eps)
     slope = _s3_join_slope(x, eps)
     bends = dp * (2 * p - 1) * (t * r * r) + 2 * (dc * c) * (t * t * r)
     ends = dc * (t * t * (1 + 2 * r)) - dp * (r * r * (1 + 2 * t))
     widths = 2 * (t * r) * (dp * r - dc * t)
-    change = (ends + widths) + (2 * eps * bends - slope * (x / eps))
+    change = (ends + widths) + (2 * eps * bends - slope * ((x * scale) * half * 2))
     return change if abs(x) < eps else unless_nan(0, x)
 
 
 def _s3_join(x, eps):
-    t, r, p, c, dp, dc = _s3_join_parts(x, eps)
+    t, r, p, c, dp, dc, scale, half = _s3_join_parts(x, eps)
     values = p * (r * r * (1 + 2 * t)) + eps * c * (t * t * (1 + 2 * r))
     return values + 2 * eps * (t * r) * (dp * r - dc * t)
 
 
 def _s3_join_slope(x, eps):
-    t, r, p, c, dp, dc = _s3_join_parts(x, eps)
-    rise = 3 * (t * r) * ((eps * c - p) / eps)
+    t, r, p, c, dp, dc, scale, half = _s3_join_parts(x, eps)
+    rise = 3 * (t * r) * ((((eps * c - p) * scale) * half) * 2)
     return rise + (dp * (r * (r - 2 * t)) + dc * (t * (t - 2 * r)))
 
 
@@ -171,9 +171,12 @@ def _s3_join_parts(x, eps):
     e = exp_neg(abs(eps))
     p = e / (1 + e)
     c = 1 / (1 + eps)
-    t = (0.5 * (eps + x)) / eps
-    r = (0.5 * (eps - x)) / eps
-    return t, r, p, c, p / (1 + e), c * c
+    # t = (eps + x) / (2 eps) by one division for all x; 2^64 and 2^-64 keep 0.5 / eps in range.
+    scale = 1.8446744073709552e19 if eps < 1 else 5.421010862427522e-20
+    half = 0.5 / (eps * scale)
+    t = ((eps + x) * scale) * half
+    r = ((eps - x) * scale) * half
+    return t, r, p, c, p / (1 + e), c * c, scale, half
 
 
 def sigmoid(x):
