@@ -143,7 +143,12 @@ class Activation:
             gradients = _devices.gpu().backward_on_device(self.name, grad_output, x, values)
         else:
             backend = _devices.gpu() if _dispatch.wanted(device) == "gpu" else _cpu
-            gradients = self._gradients(grad_output, x, values, backend)
+            if self._is_plain(grad_output, x, values):
+                floats = [np.asarray(value).astype(x.dtype) for value in values]
+                gradients = backend.backward(self.name, grad_output, x, floats)
+            else:
+                gradients = self._gradients(grad_output, x, values, backend)
+            gradients = tuple(g if g.ndim else g[()] for g in gradients)
         return gradients if len(gradients) > 1 else gradients[0]
 
     def _gradients(
@@ -175,7 +180,18 @@ class Activation:
                 )
                 for by in self._derivatives
             )
-        return tuple(g if g.ndim else g[()] for g in gradients)
+        return gradients
+
+    def _is_plain(self, grad_output: Any, x: Any, parameters: Sequence[Any]) -> bool:
+        """Whether `backward` has what nearly all calls give it, with nothing to cast or explain."""
+        return (
+            type(x) is type(grad_output) is ndarray
+            and x.dtype == grad_output.dtype
+            and x.shape == grad_output.shape
+            and x.dtype in self._defaults
+            and x.dtype.type in _cpu.FLOATS
+            and all(type(parameter) is float for parameter in parameters)
+        )
 
     def _bind(self, parameters: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
         """Parameters by position, name or default; their names are taken out of `named`."""

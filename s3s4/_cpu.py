@@ -33,6 +33,7 @@ except ImportError as error:
     ) from error
 
 version: str = _isa.version
+FIRST_SLOT = np.zeros((), np.intp)
 FLOATS = (np.float16, np.float32, np.float64)
 PLAIN = {"baseline", "generic", "serial"}
 VARIANTS = tuple(v for v in _isa.built() if v in PLAIN | _isa.supported())
@@ -268,10 +269,7 @@ def evaluate(
         else np.empty(shape, native)
         for out in outs
     )
-    inputs = tuple(
-        a if a.shape == shape or not a.ndim else np.broadcast_to(a, shape) for a in [x, *arrays]
-    )
-    kernels.evaluate(name, inputs, results, len(arrays))
+    kernels.evaluate(name, _broadcast((x, *arrays), shape), results, len(arrays))
     return results
 
 
@@ -285,6 +283,13 @@ def _operand(value: Any, scalar: type[np.generic]) -> np.ndarray | None:
     if (type(value) is np.ndarray or isinstance(value, np.generic)) and value.dtype.type is scalar:
         return np.asarray(value)
     return None
+
+
+def _broadcast(arrays: Sequence[np.ndarray], shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """Arrays of a shape; the kernels do it themselves for one without axes."""
+    return tuple(
+        a if a.shape == shape or not a.ndim else np.broadcast_to(a, shape) for a in arrays
+    )
 
 
 def _one_piece(x: np.ndarray, others: Sequence[np.ndarray]) -> bool:
@@ -327,13 +332,18 @@ def backward(
     -------
     tuple of ndarray
     """
-    shape = np.broadcast_shapes(x.shape, *(p.shape for p in parameters))
+    shape = x.shape
+    if any(p.ndim for p in parameters):
+        shape = np.broadcast_shapes(shape, *(p.shape for p in parameters))
     variables = (x, *parameters)
     outputs = tuple(
         np.empty_like(v, v.dtype.newbyteorder("=")) if v.shape == shape else _sums(v, shape)
         for v in variables
     )
-    inputs = tuple(np.broadcast_to(a, shape) for a in (grad_output, *variables))
+    inputs = (
+        grad_output if grad_output.shape == shape else np.broadcast_to(grad_output, shape),
+        *_broadcast(variables, shape),
+    )
     kernels.evaluate(f"{name}_backward", inputs, outputs, len(parameters))
     return tuple(
         _total(output[0], v) if isinstance(output, tuple) else output
@@ -343,6 +353,8 @@ def backward(
 
 def _sums(variable: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Room for compensated sums, and for each element of shape the sum it belongs to."""
+    if not variable.ndim:
+        return np.zeros((2, 1)), FIRST_SLOT
     slots = np.arange(variable.size, dtype=np.intp).reshape(variable.shape)
     return np.zeros((2, variable.size)), np.broadcast_to(slots, shape)
 

@@ -119,6 +119,12 @@ cdef inline void piece(
     compute(function, 1, uniform, n, inputs, outputs)
 
 
+cdef inline Py_ssize_t task_size(Py_ssize_t n, int threads) noexcept nogil:
+    """The elements a thread takes at a time: TASK or fewer, and as many times for every thread."""
+    cdef Py_ssize_t rounds = max(<Py_ssize_t> 4, ceiling(n, <Py_ssize_t> TASK * threads))
+    return ceiling(n, rounds * threads * CHUNK) * CHUNK
+
+
 cdef void contiguous(
     const Function *function, const floating[::1] x, const floating[::1] p,
     const floating[::1] q, floating[::1] y, floating[::1] z, int threads,
@@ -127,6 +133,6 @@ cdef void contiguous(
 
     What a function does not have is any view of the right length: it is never touched.
     """
-    cdef Py_ssize_t n = x.shape[0], task
-    for task in prange(ceiling(n, TASK), num_threads=threads, schedule="dynamic"):
-        piece(function, x, p, q, y, z, task * TASK, min(<Py_ssize_t> TASK, n - task * TASK))
+    cdef Py_ssize_t n = x.shape[0], size = task_size(n, threads), task
+    for task in prange(ceiling(n, size), num_threads=threads, schedule="dynamic"):
+        piece(function, x, p, q, y, z, task * size, min(size, n - task * size))

@@ -172,7 +172,7 @@ def _s3_join_parts(x, eps):
     p = e / (1 + e)
     c = 1 / (1 + eps)
     # t = (eps + x) / (2 eps) by one division for all x; 2^64 and 2^-64 keep 0.5 / eps in range.
-    scale = 1.8446744073709552e19 if eps < 1 else 5.421010862427522e-20
+    scale = 18446744073709551616.0 if eps < 1 else 5.42101086242752217003726400434970855712890625e-20
     half = 0.5 / (eps * scale)
     t = ((eps + x) * scale) * half
     r = ((eps - x) * scale) * half
@@ -533,7 +533,10 @@ def softplus(x, beta=1.0, threshold=20.0):
     L = log1p(F)
     z = beta * x
     r = 1 / beta
-    return x if z > threshold else ((x if z > 0 else 0) + (unscaled(S * r) if S < 1 else L * r))
+    # By a name of its own it is computed for all x, and nothing becomes subnormal where it is not
+    # the result.
+    value = (x if z > 0 else 0) + (unscaled(S * r) if S < 1 else L * r)
+    return x if z > threshold else value
 
 
 def softplus_dx(x, beta=1.0, threshold=20.0):
@@ -695,15 +698,18 @@ def mish(x):
     # With E = e^-|x|, tanh(log(1 + e^x)) is w / d: w = 1 + 2E, d = w + 2E^2 for x >= 0, and
     # w = E (2 + E), d = w + 2 for x < 0.
     u, S, E, w, d = _mish_parts(x)
-    return copysign((abs(x) * w if x >= 0 else unscaled(u * S * (2 + E))) / d, x)
+    # Scaled until the end: half of a small number may be subnormal.
+    value = (abs(x) * w if x >= 0 else u * S * (2 + E)) / d
+    return copysign(value if x >= 0 else unscaled(value), x)
 
 
 def mish_dx(x):
     """d mish / d x = w + x (1 - w^2) sigmoid(x) with w = tanh(softplus(x))."""
     u, S, E, w, d = _mish_parts(x)
-    right = w * d + E * (E * (4 * u * (1 + E)))
-    left = unscaled(S * ((2 + E) * d - 4 * u * (1 + E)))
-    return (right if x >= 0 else left) / (d * d)
+    right = E * (E * (4 * u * (1 + E))) + w * d
+    left = S * ((2 + E) * d - 4 * u * (1 + E))
+    slope = (right if x >= 0 else left) / (d * d)
+    return slope if x >= 0 else unscaled(slope)
 
 
 def _mish_parts(x):
@@ -857,8 +863,8 @@ def softmax(x):
     y = x
     M, d, E = _row_exponentials(y)
     T = total(E)
-    r = 1 / T
-    return E * r
+    r = 18446744073709551616.0 / T  # 2^64: what is below the smallest normal number is 0
+    return unscaled(E * r)
 
 
 def softmax_vjp(g, x):
@@ -879,8 +885,8 @@ def softmin(x):
     y = -x
     M, d, E = _row_exponentials(y)
     T = total(E)
-    r = 1 / T
-    return E * r
+    r = 18446744073709551616.0 / T  # 2^64: what is below the smallest normal number is 0
+    return unscaled(E * r)
 
 
 def softmin_vjp(g, x):
