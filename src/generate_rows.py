@@ -422,6 +422,20 @@ static inline void s3s4_row_merge_{K}(
     }
 }
 
+/* The halves of w columns are merged until one is left; w is a power of 2. Loops of a known length
+ * are one or two vector operations each. */
+static inline void s3s4_row_fold_{K}(int is_total, ptrdiff_t w, {T} *totals, {T} *rests) {
+    while (w > 16) {
+        w /= 2;
+        for (ptrdiff_t i = 0; i < w; i += 16)
+            s3s4_row_merge_{K}(is_total, 16, totals + i, rests + i, totals + w + i, rests + w + i);
+    }
+    if (w > 8) s3s4_row_merge_{K}(is_total, 8, totals, rests, totals + 8, rests + 8);
+    if (w > 4) s3s4_row_merge_{K}(is_total, 4, totals, rests, totals + 4, rests + 4);
+    if (w > 2) s3s4_row_merge_{K}(is_total, 2, totals, rests, totals + 2, rests + 2);
+    if (w > 1) s3s4_row_merge_{K}(is_total, 1, totals, rests, totals + 1, rests + 1);
+}
+
 /* One piece of a phase; its reductions go to their place among the results. */
 S3S4_UNUSED
 static void s3s4_row_piece_{K}(const s3s4_rows_{K} *rows, int phase, const s3s4_slab *slab,
@@ -458,8 +472,10 @@ static void s3s4_row_piece_{K}(const s3s4_rows_{K} *rows, int phase, const s3s4_
     for (r = 0; r < count; r++) {
         {T} *total = totals + r * S3S4_ROW_WIDTH, *rest = rests + r * S3S4_ROW_WIDTH;
         const ptrdiff_t at = (r * slab->pieces + piece) * slab->columns;
-        for (half = w / 2; half >= slab->columns; half /= 2)
-            s3s4_row_merge_{K}(is_total[r], half, total, rest, total + half, rest + half);
+        if (slab->columns == 1) s3s4_row_fold_{K}(is_total[r], w, total, rest);
+        else
+            for (half = w / 2; half >= slab->columns; half /= 2)
+                s3s4_row_merge_{K}(is_total[r], half, total, rest, total + half, rest + half);
         memcpy(results->totals + at, total, (size_t)slab->columns * sizeof({T}));
         memcpy(results->rests + at, rest, (size_t)slab->columns * sizeof({T}));
     }
@@ -487,8 +503,11 @@ static void s3s4_row_finish_{K}(const s3s4_rows_{K} *rows, int phase, const s3s4
     if (rows->finish[phase]) rows->finish[phase](n, results->values);
     for (v = rows->first[phase]; v < rows->end[phase]; v++) {
         {T} *value = results->values + v * S3S4_ROW_WIDTH;
-        for (have = n; have < w; have *= 2)
-            memcpy(value + have, value, (size_t)have * sizeof({T}));
+        if (n == 1)
+            for (i = 1; i < w; i++) value[i] = value[0];
+        else
+            for (have = n; have < w; have *= 2)
+                memcpy(value + have, value, (size_t)have * sizeof({T}));
     }
 }
 
