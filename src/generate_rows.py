@@ -211,6 +211,11 @@ def phase_function(function: RowFunction, phase: int, kind: str) -> str:
             if last or stores or reads
             else []
         ),
+        *(
+            f"        S3S4_ROW_FETCH(in_{name}, w, in_step[{body.inputs.index(name)}]);"
+            for name in inputs
+        ),
+        *(["        S3S4_ROW_FETCH(to, w, out_step);"] if last or stores or reads else []),
         "        S3S4_INDEPENDENT",
         "        for (ptrdiff_t i = 0; i < w; i++) {",
         *(constant(name, f"in_{name}[i]") for name in inputs),
@@ -326,6 +331,16 @@ HEADER = f"""\
 #define S3S4_ROW_PIECE 32768    /* least elements of a piece */
 #define S3S4_ROW_PIECES 64      /* most pieces */
 #define S3S4_ROW_PARTS 1024     /* most pieces times columns */
+
+/* As S3S4_FETCH, for groups that follow each other and are not short. */
+#if defined(__GNUC__)
+#define S3S4_ROW_FETCH(pointer, w, step)                                                  \\
+    for (ptrdiff_t line = 0, end = (w) * (ptrdiff_t)sizeof *(pointer);                    \\
+         end >= 512 && end <= 1024 && (step) == end && line < end; line += 64)            \\
+        __builtin_prefetch((const char *)(pointer) + S3S4_AHEAD + line)
+#else
+#define S3S4_ROW_FETCH(pointer, w, step) (void)0
+#endif
 
 /* n elements of adjacent rows, with the bytes from one to the next of its row. */
 typedef struct {{
