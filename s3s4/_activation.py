@@ -170,7 +170,7 @@ class Activation:
             dtype = np.result_type(dtype, kinds[0])
         if dtype.type in _cpu.FLOATS:
             cast = [a if a.dtype.type is dtype.type else a.astype(dtype) for a in arrays.values()]
-            gradients = backend.backward(self.name, cast[0], cast[1], cast[2:])
+            gradients: tuple[Any, ...] = backend.backward(self.name, cast[0], cast[1], cast[2:])
         else:
             gradients = tuple(
                 _summed(

@@ -287,9 +287,7 @@ def _operand(value: Any, scalar: type[np.generic]) -> np.ndarray | None:
 
 def _broadcast(arrays: Sequence[np.ndarray], shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     """Arrays of a shape; the kernels do it themselves for one without axes."""
-    return tuple(
-        a if a.shape == shape or not a.ndim else np.broadcast_to(a, shape) for a in arrays
-    )
+    return tuple(a if a.shape == shape or not a.ndim else np.broadcast_to(a, shape) for a in arrays)
 
 
 def _one_piece(x: np.ndarray, others: Sequence[np.ndarray]) -> bool:

@@ -172,7 +172,7 @@ def _s3_join_parts(x, eps):
     p = e / (1 + e)
     c = 1 / (1 + eps)
     # t = (eps + x) / (2 eps) by one division for all x; 2^64 and 2^-64 keep 0.5 / eps in range.
-    scale = 18446744073709551616.0 if eps < 1 else 5.42101086242752217003726400434970855712890625e-20
+    scale = 18446744073709551616.0 if eps < 1 else 1 / 18446744073709551616.0
     half = 0.5 / (eps * scale)
     t = ((eps + x) * scale) * half
     r = ((eps - x) * scale) * half

@@ -9,9 +9,10 @@ Design:
 - A scalar function is that list, one C statement each. A block function runs over 512 bytes at a
   time and gives every exponential a loop of its own, into an array on the stack: one long loop
   body would overflow the window in which a core looks for independent work. What is cheap is
-  computed again in each loop that needs it. Meanwhile a later block is fetched from memory: more
-  than eight lines of an array at once would make the processor wait for them. Where it is short, and its constants fit the
+  computed again in each loop that needs it. Where it is short, and its constants fit the
   registers, one loop is better: the exponentials of one element hide the division of another.
+- Meanwhile a later block is fetched from memory. More than eight lines of an array at once would
+  make the processor wait for them.
 - a b + c is one fused operation where the processor has it, chosen here and not by the compiler:
   every form of a function (scalar, block, uniform) gives the same bits under every compiler.
 - Constants take the type of the loop, or a float loop would be computed in double; their digits

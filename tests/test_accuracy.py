@@ -10,8 +10,8 @@ import oracle
 from s3s4 import _cpu
 
 # Points x for each parameter: the pages in docs are made with many more.
-DENSE = {"s3": 100, "s4": 100}
-SPARSE = 24
+DENSE = {"s3": 60, "s4": 60}
+SPARSE = 16
 
 pytestmark = pytest.mark.filterwarnings("error")
 

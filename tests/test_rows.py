@@ -95,6 +95,17 @@ def test_values_and_products(activation, shape, axis, dtype):
     assert errors(np.moveaxis(result, axis, -1), product, product_size).max() <= PRODUCT_EPS
 
 
+@pytest.mark.parametrize("name", ["softmax", "softmin"])
+@pytest.mark.parametrize(("dtype", "lowest"), [("float32", -120), ("float64", -800)])
+def test_weights_are_normal_numbers_or_zero(name, dtype, lowest):
+    tiny, eps = np.finfo(dtype).tiny, np.finfo(dtype).eps
+    exponents = np.linspace(lowest, 0, 4001).astype(dtype)
+    powers = np.exp(exponents.astype(np.longdouble))
+    weights = s3s4.get(name)(exponents if name == "softmax" else -exponents)
+    assert set(weights[weights < tiny]) == {0}
+    np.testing.assert_allclose(weights, powers / powers.sum(), rtol=8 * eps, atol=1.001 * tiny)
+
+
 @each_row
 def test_long_double(activation):
     x, grad = sample((3, 40), np.longdouble), sample((3, 40), np.longdouble, seed=1)
