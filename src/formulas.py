@@ -665,7 +665,9 @@ def swish_dx(x, beta=1.0):
 def swish_dbeta(x, beta=1.0):
     """d swish / d beta = x^2 s (1 - s) with s = sigmoid(beta x)."""
     S, F, far = _swish_parts(x, beta)
-    return (unscaled(finite(abs(x)) * far) if S < 1 else x * (x * F)) / ((1 + F) * (1 + F))
+    # x^2 F may overflow where x^2 F / (1 + F)^2 does not.
+    near = x * ((x * F) / ((1 + F) * (1 + F)))
+    return unscaled(finite(abs(x)) * far) if S < 1 else near
 
 
 def _swish(x, beta):
