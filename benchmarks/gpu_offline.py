@@ -96,15 +96,12 @@ class Kernel:
 
 def pretend_device(capability: tuple[int, int]) -> None:
     """Let Numba believe in a device."""
-    # A module found by name has no attributes that a type checker knows: hence what is ignored.
     device = types.SimpleNamespace(compute_capability=capability, id=0)
     for name in ("compiler", "dispatcher"):
-        module = importlib.import_module(f"numba.cuda.{name}")
-        module.get_current_device = lambda: device  # type: ignore[attr-defined]
-    devices = importlib.import_module("numba.cuda.cudadrv.devices")
-    devices.get_context = lambda number=None: types.SimpleNamespace(  # type: ignore[attr-defined]
-        device=device
-    )
+        module: Any = importlib.import_module(f"numba.cuda.{name}")
+        module.get_current_device = lambda: device
+    devices: Any = importlib.import_module("numba.cuda.cudadrv.devices")
+    devices.get_context = lambda number=None: types.SimpleNamespace(device=device)
 
 
 def argument_types(text: Any, form: str, dtype: str) -> tuple[Any, ...]:

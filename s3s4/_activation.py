@@ -143,7 +143,7 @@ class Activation:
             gradients = _devices.gpu().backward_on_device(self.name, grad_output, x, values)
         else:
             backend = _devices.gpu() if _dispatch.wanted(device) == "gpu" else _cpu
-            if self._is_plain(grad_output, x, values):
+            if self._is_of_one_dtype(grad_output, x, values):
                 floats = [np.asarray(value).astype(x.dtype) for value in values]
                 gradients = backend.backward(self.name, grad_output, x, floats)
             else:
@@ -182,7 +182,7 @@ class Activation:
             )
         return gradients
 
-    def _is_plain(self, grad_output: Any, x: Any, parameters: Sequence[Any]) -> bool:
+    def _is_of_one_dtype(self, grad_output: Any, x: Any, parameters: Sequence[Any]) -> bool:
         """Whether `backward` has what nearly all calls give it, with nothing to cast or explain."""
         return (
             type(x) is type(grad_output) is ndarray
@@ -213,7 +213,7 @@ class Activation:
         if (
             type(x) is ndarray
             and (not options or (len(options) == 1 and "out" in options))
-            and (x.size < LARGE or _is_plain(x, parameters, options.get("out")))
+            and (x.size < LARGE or _is_one_axis(x, parameters, options.get("out")))
         ):
             defaults = self._defaults.get(x.dtype)
             if defaults is not None and len(parameters) <= len(defaults):
@@ -271,7 +271,7 @@ class Activation:
         return error
 
 
-def _is_plain(x: np.ndarray, parameters: Sequence[Any], out: Any) -> bool:
+def _is_one_axis(x: np.ndarray, parameters: Sequence[Any], out: Any) -> bool:
     """Whether a large call is the ufunc's at once: NumPy sees one axis, and it is the CPU's."""
     outs = out if type(out) is tuple else (out,)
     return (

@@ -74,8 +74,7 @@ def store(key: Mapping[str, Any], value: Any) -> None:
             file.write(text)
         os.replace(temporary, path)
     except BaseException as error:
-        # Cleaning up after a failure: what cannot be removed now must not hide that failure.
-        with suppress(OSError):
+        with suppress(OSError):  # that it cannot be removed must not hide why it was not written
             os.unlink(temporary)
         if not isinstance(error, OSError):
             raise

@@ -164,9 +164,8 @@ def _measure_gpu(
     def on_gpu(size: int) -> object:
         return backend.evaluate(function, x[:size], parameters, [o[:size] for o in outs])
 
-    # The first call compiles, which is no part of a call's time. If it fails, so will the
-    # comparison, and say never.
-    with suppress(Exception):
+    # The first call compiles, which is no part of a call's time.
+    with suppress(Exception):  # of any kind; the comparison meets it again, and says never
         on_gpu(1)
     share = BUDGET / (len(KINDS) * len(_cpu.FLOATS))
     return _timed(on_cpu, on_gpu, SIZES, share, ("CPU", "GPU"), progress)
@@ -270,10 +269,13 @@ def _means_something(found: Comparison) -> bool:
 
 
 def _kept(key: dict[str, Any]) -> Comparison | None:
-    # A file that holds anything else is a miss: it is measured again and rewritten.
-    with suppress(ValueError):
-        return Comparison.from_json(_cache.load(key) or {})
-    return None
+    kept = _cache.load(key)
+    if kept is None:
+        return None
+    try:
+        return Comparison.from_json(kept)
+    except ValueError:  # damaged, or somebody's edit: measured again and rewritten
+        return None
 
 
 def _key(index: tuple[str, str]) -> dict[str, Any]:

@@ -336,7 +336,9 @@ HEADER = f"""\
 #if defined(__GNUC__)
 #define S3S4_ROW_FETCH(pointer, w, step)                                                  \\
     for (ptrdiff_t line = 0, end = (w) * (ptrdiff_t)sizeof *(pointer);                    \\
-         end >= 512 && end <= 1024 && (step) == end && line < end; line += 64)            \\
+         end >= S3S4_BLOCK(char) && end <= 2 * S3S4_BLOCK(char) && (step) == end &&       \\
+         line < end;                                                                      \\
+         line += 64)                                                                      \\
         __builtin_prefetch((const char *)(pointer) + S3S4_AHEAD + line)
 #else
 #define S3S4_ROW_FETCH(pointer, w, step) (void)0

@@ -86,7 +86,7 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
 
     fma, power_of_two = fused_operation(real), power_of_two_by(real)
 
-    # Numba types the bodies below anew for each call: an annotation would claim one type of many.
+    # Numba types the bodies below anew for each call: any other annotation would claim one type.
     make: Any = polynomials  # generated, without types
     parts = make(inline, real, fma, real is np.float64)
     exp2, exp_ratio = parts["exp2_fraction"], parts["expm1_neg"]
@@ -98,7 +98,7 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         # takes the compiler's own division twice as long. With 1 / b to within a unit in the last
         # place the correction leaves half a unit of error. It is NaN where b is infinite.
         @inline
-        def divide(a, b):  # type: ignore[no-untyped-def]
+        def divide(a: Any, b: Any) -> Any:
             inverse_of_b = reciprocal(b)
             q = a * inverse_of_b
             error = fma(-b, q, a)
@@ -107,19 +107,19 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
     else:
 
         @inline
-        def divide(a, b):  # type: ignore[no-untyped-def]
+        def divide(a: Any, b: Any) -> Any:
             return a / b
 
     @inline
-    def finite(u):  # type: ignore[no-untyped-def]
+    def finite(u: Any) -> Any:
         return highest if highest < u else u
 
     @inline
-    def unscaled(y):  # type: ignore[no-untyped-def]
+    def unscaled(y: Any) -> Any:
         return (zero if abs(y) < smallest else y) * unit
 
     @inline
-    def exp_neg(u):  # type: ignore[no-untyped-def]
+    def exp_neg(u: Any) -> Any:
         v = exp_cap if exp_cap < u else u
         z = fma(-v, log2e, shifter)
         n = z - shifter
@@ -127,7 +127,7 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         return exp2(f) * power_of_two(z)
 
     @inline
-    def product_of_any(k, u):  # type: ignore[no-untyped-def]
+    def product_of_any(k: Any, u: Any) -> Any:
         large = k > limit
         scaled = k * (inverse if large else one)
         scaled = cap if cap < scaled else scaled
@@ -141,7 +141,7 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         return zero if z <= least else power
 
     @inline
-    def product_of_uniform(k, u):  # type: ignore[no-untyped-def]
+    def product_of_uniform(k: Any, u: Any) -> Any:
         high = k * log2e
         low = fma(k, log2e_rest, fma(k, log2e, -high))
         most = finite(scaled_bias / high)
@@ -152,7 +152,7 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         return exp2(f) * power_of_two(z)
 
     @inline
-    def expm1_neg(u):  # type: ignore[no-untyped-def]
+    def expm1_neg(u: Any) -> Any:
         v = expm1_cap if expm1_cap < u else u
         z = fma(-v, log2e, shifter)
         n = z - shifter
@@ -161,18 +161,18 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         return fma(power, fma(r * r, exp_ratio(r), r), power - one)
 
     @inline
-    def log1p(t):  # type: ignore[no-untyped-def]
+    def log1p(t: Any) -> Any:
         s = divide(t, two + t)
         w = s * s
         rest = two * (w * atanh_ratio(w))
         return fma(-s, t - rest, t)
 
     @inline
-    def tanh_rest_of(u):  # type: ignore[no-untyped-def]
+    def tanh_rest_of(u: Any) -> Any:
         return tanh_rest(u * u)
 
     @inline
-    def normal_tail(u):  # type: ignore[no-untyped-def]
+    def normal_tail(u: Any) -> Any:
         v = finite(u)
         r = divide(one, v + middle)
         q = (v - middle) * r
@@ -182,15 +182,15 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         return fma(fma(-y, v, fma(-y, middle, p)), r, y)
 
     @inline
-    def copysign(u, x):  # type: ignore[no-untyped-def]
+    def copysign(u: Any, x: Any) -> Any:
         return real(math.copysign(u, x))
 
     @inline
-    def unless_nan(y, x):  # type: ignore[no-untyped-def]
+    def unless_nan(y: Any, x: Any) -> Any:
         return y if x == x else x
 
     @inline
-    def add(high, low, term):  # type: ignore[no-untyped-def]
+    def add(high: Any, low: Any, term: Any) -> Any:
         total = high + term
         back = total - high
         return total, low + ((high - (total - back)) + (term - back))
