@@ -246,12 +246,10 @@ def evaluate(
     operands = [a for a in arrays if a.ndim] + given
     if dtype.isnative and _one_piece(x, operands):
         return None
-    shape = x.shape
-    if any(a.ndim for a in arrays):
-        try:
-            shape = np.broadcast_shapes(shape, *(a.shape for a in arrays))
-        except ValueError:
-            return None
+    try:
+        shape = _shape(x, arrays)
+    except ValueError:
+        return None
     for out in given:
         if type(out) is not np.ndarray or out.shape != shape or out.dtype.type is not dtype.type:
             return None
@@ -283,6 +281,13 @@ def _operand(value: Any, scalar: type[np.generic]) -> np.ndarray | None:
     if (type(value) is np.ndarray or isinstance(value, np.generic)) and value.dtype.type is scalar:
         return np.asarray(value)
     return None
+
+
+def _shape(x: np.ndarray, parameters: Sequence[np.ndarray]) -> tuple[int, ...]:
+    """The shape they have together; to ask NumPy takes longer than to see that it is that of x."""
+    if any(p.ndim for p in parameters):
+        return np.broadcast_shapes(x.shape, *(p.shape for p in parameters))
+    return x.shape
 
 
 def _broadcast(arrays: Sequence[np.ndarray], shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
@@ -330,9 +335,7 @@ def backward(
     -------
     tuple of ndarray
     """
-    shape = x.shape
-    if any(p.ndim for p in parameters):
-        shape = np.broadcast_shapes(shape, *(p.shape for p in parameters))
+    shape = _shape(x, parameters)
     variables = (x, *parameters)
     outputs = tuple(
         np.empty_like(v, v.dtype.newbyteorder("=")) if v.shape == shape else _sums(v, shape)
