@@ -31,7 +31,7 @@ PIP := -m pip --disable-pip-version-check
 # mypy and pyright run in folders without the package's source, which would hide the installed one.
 MYPY := $(CURDIR)/.venv-lint/bin/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
 SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
-    src/*.py src/*.pyx src/*.pxi src/*.h src/meson.build s3s4/*.py s3s4/_gpu/*.py s3s4/*.pyi s3s4/py.typed \
+    src/*.py src/*/*.py src/kernels/* src/meson.build s3s4/*.py s3s4/*/*.py s3s4/*.pyi s3s4/py.typed \
     s3s4/meson.build)
 
 .PHONY: demo test slow fuzz sanitize arm64 dev lint bench bench-family pages family wheel sdist audit \
@@ -49,14 +49,14 @@ slow: .venv-slow/installed
 	PYTHONSAFEPATH=1 .venv-slow/bin/python -m pytest -q -m "slow or torch" $(ARGS)
 
 fuzz: .venv-test/installed
-	.venv-test/bin/python tests/fuzz.py 100000
+	.venv-test/bin/python tests/tools/fuzz.py 100000
 
 sanitize: .venv-build/requirements .venv-test/installed
 	.ci/sanitize "$(CURDIR)/.venv-test/bin/python"
 
 arm64: .venv-test/installed
 	@if command -v aarch64-linux-gnu-gcc && command -v qemu-aarch64-static; then \
-	    .venv-test/bin/python tests/arm64.py; \
+	    .venv-test/bin/python tests/tools/arm64.py; \
 	else \
 	    echo "gcc-aarch64-linux-gnu or qemu-user-static is not on this machine: skipped"; \
 	fi
@@ -67,7 +67,7 @@ dev: .venv/requirements
 lint: .venv-lint/installed
 	.venv-lint/bin/ruff check
 	.venv-lint/bin/ruff format --check
-	PATH="$(CURDIR)/.venv-lint/bin:$$PATH" cython-lint src/*.pyx src/*.pxi
+	PATH="$(CURDIR)/.venv-lint/bin:$$PATH" cython-lint src/kernels/*.pyx src/kernels/*.pxi
 	cd build && $(MYPY) -p s3s4
 	cd tests && $(MYPY) typing_example.py
 	rm -rf build/types && mkdir build/types && cp tests/typing_example.py build/types

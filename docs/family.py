@@ -27,7 +27,7 @@ from s3s4._rows import row_activations
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "family.md"
-sys.path += [str(ROOT / "tests"), str(ROOT / "benchmarks")]
+sys.path += [str(ROOT / folder) for folder in ("tests", "tests/tools", "benchmarks")]
 
 HEAD = (
     "", "value", "d/dx", "parameters", "float16", "float32", "float64", "GPU simulator",
@@ -178,7 +178,8 @@ def main() -> None:
         " transcendental function. An output is given where one is taken, which most of PyTorch's",
         " functions do not ([all figures](performance.md#the-family), with new outputs too).",
         "",
-        "*Not measured* waits for `python tests/accuracy.py`, *not timed* for `make bench-family`.",
+        "*Not measured* waits for `python tests/tools/accuracy.py`, *not timed* for"
+        " `make bench-family`.",
         "",
         *pages.table(HEAD, list(rows())),
         "",

@@ -138,8 +138,8 @@ def index() -> str:
         [
             "# The activations",
             "",
-            "Written by `make pages` from `src/formulas.py`. All of them in one picture:"
-            " [the gallery](../gallery.md); how they were checked: [the family](../family.md).",
+            "Written by `make pages` from `src/formulas/activations.py`. All of them in one"
+            " picture: [the gallery](../gallery.md); how they were checked: [the family](../family.md).",
             "",
             *table(["", "call", ""], rows),
             "",
@@ -176,7 +176,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def draw(axes: "Axes", name: str, **parameters: Any) -> None:
     """Draw the value and the derivative of an activation."""
-    from s3s4 import _figures
+    from s3s4._command import figures as _figures
 
     x = _figures.DENSE
     value, slope = elementwise[name].value_and_derivative(x, **parameters)

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from s3s4 import _cpu, _cutover, _devices
+from s3s4 import _cpu, _devices
 from s3s4._device_arrays import lies_on_device
+from s3s4._measured import cutover as _cutover
 
 DEVICES = ("auto", "cpu", "gpu")
 _chosen: ContextVar[str | None] = ContextVar("device", default=None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from s3s4 import _cache
+from s3s4._measured import cache as _cache
 
 KEY = {"version": "1", "processors": 2, "gpu": None}
 VALUE = {"sizes": [1, 2, 3], "cutover": None, "text": "µ"}

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from s3s4 import _calibration
+from s3s4._measured import comparison as _calibration
 
 SIZES = [1 << n for n in range(13, 25, 2)]
 EVERY = np.unique(np.geomspace(1 << 13, 1 << 26, 400).round())

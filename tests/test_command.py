@@ -19,8 +19,10 @@ import numpy as np
 import pytest
 
 import s3s4
-from s3s4 import _arrays, _demo, _text
-from s3s4.__main__ import commands, main
+from s3s4._command import arrays as _arrays
+from s3s4._command import demo as _demo
+from s3s4._command import text as _text
+from s3s4._command.main import commands, main
 from support import ELEMENTWISE
 
 COMMAND = [sys.executable, "-m", "s3s4"]
@@ -492,7 +494,7 @@ def test_plot(capfd, suffix):
 @pytest.mark.parametrize("options", [[], ["--derivative", "--k", "2"]])
 def test_plot_of_several(monkeypatch, options):
     drawn = []
-    monkeypatch.setattr("s3s4.__main__.save", lambda figure, output: drawn.append(figure))
+    monkeypatch.setattr("s3s4._command.main.save", lambda figure, output: drawn.append(figure))
     assert main(["plot", "gelu", "s4", *options]) == 0
     panels = drawn[0].axes
     assert len(panels) == (2 if options else 1)
@@ -505,7 +507,7 @@ def test_plot_of_several(monkeypatch, options):
 
 def test_plot_leaves_a_gap_at_a_jump(monkeypatch):
     drawn = []
-    monkeypatch.setattr("s3s4.__main__.save", lambda figure, output: drawn.append(figure))
+    monkeypatch.setattr("s3s4._command.main.save", lambda figure, output: drawn.append(figure))
     assert main(["plot", "threshold", "--threshold", "2"]) == 0
     x, y = drawn[0].axes[0].lines[0].get_data()
     assert np.isnan(y).sum() == 1
@@ -611,7 +613,7 @@ def test_package_does_not_import_its_command():
     script = "import sys, s3s4; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     modules = set(result.stdout.decode().split())
-    ours = {"__main__", "_streams", "_arrays", "_text", "_formats", "_figures", "_demo"}
+    ours = {"__main__", "_command"}
     assert not modules & {"click", "matplotlib", *(f"s3s4.{name}" for name in ours)}
 
 

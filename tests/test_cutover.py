@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import s3s4
-from s3s4 import _calibration, _cpu, _cutover
+from s3s4 import _cpu
+from s3s4._measured import comparison as _calibration
+from s3s4._measured import cutover as _cutover
 
 F64 = np.dtype(np.float64)
 LARGE = np.zeros(_cutover.THREADS_FLOOR)

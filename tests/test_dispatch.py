@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import s3s4
-from s3s4 import _calibration, _cpu, _cutover, _devices, _dispatch
-from s3s4.__main__ import main
+from s3s4 import _cpu, _devices, _dispatch
+from s3s4._command.main import main
+from s3s4._measured import comparison as _calibration
+from s3s4._measured import cutover as _cutover
 from support import assert_same_bits, python
 
 X = np.linspace(-5, 5, _cutover.FLOOR)

@@ -1,6 +1,6 @@
 """The generator refuses what it does not understand, with the line, and needs one entry a function.
 
-The header's polynomials are those that src/remez.py prints.
+The header's polynomials are those that src/formulas/remez.py prints.
 """
 
 import os
@@ -82,7 +82,7 @@ def test_what_is_not_understood_is_refused_with_its_line(tmp_path, old, new, lin
 def test_an_entry_in_formulas_is_all_a_function_needs(tmp_path):
     assert generate(tmp_path, ENTRY).returncode == 0
     assert generate(tmp_path, ENTRY, "rows.h", "generate_rows.py").returncode == 0
-    shutil.copy(SRC / "vecmath.h", tmp_path)
+    shutil.copy(SRC / "kernels" / "vecmath.h", tmp_path)
     (tmp_path / "main.c").write_text(
         '#include <stdio.h>\n#include "s3s4.h"\n'
         "int main(void) {\n"
@@ -102,10 +102,10 @@ def test_an_entry_in_formulas_is_all_a_function_needs(tmp_path):
 
 @pytest.mark.slow
 def test_the_polynomials_are_those_of_the_remez_exchange():
-    command = [sys.executable, SRC / "remez.py"]
+    command = [sys.executable, SRC / "formulas" / "remez.py"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     literals = re.findall(r"^  (-?\d\S+)$", printed, re.MULTILINE)
     announced = re.findall(r": c(\d+) to c(\d+)$", printed, re.MULTILINE)
-    header = re.sub(r"\s", "", (SRC / "vecmath.h").read_text())
+    header = re.sub(r"\s", "", (SRC / "kernels" / "vecmath.h").read_text())
     assert len(literals) == sum(int(last) - int(first) + 1 for first, last in announced) > 0
     assert not [text for text in literals if not re.search(rf"{re.escape(text)}[;,)]", header)]

@@ -48,7 +48,7 @@ def simulated(folder, *arguments):
     ids=" ".join,
 )
 def test_in_the_simulator(parts, tmp_path):
-    done = simulated(tmp_path, HERE / "simulated.py", *parts)
+    done = simulated(tmp_path, HERE / "tools" / "simulated.py", *parts)
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
     assert tuple(name for name, _ in lines) == parts

@@ -20,6 +20,8 @@ import s3s4
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
+FORMULAS = ROOT / "src" / "formulas" / "activations.py"
+KERNELS = ROOT / "src" / "kernels"
 EXPECTED = json.loads((Path(__file__).parent / "instructions.json").read_text())
 
 MARGIN = 1.25
@@ -136,7 +138,12 @@ def test_compiler_reports_every_loop_vectorised(
         pytest.skip(f"no variant {variant} on this machine")
     header = tmp_path / "s3s4.h"
     for script, name in (("generate.py", "s3s4.h"), ("generate_rows.py", "rows.h")):
-        generate = [ROOT / "src" / script, ROOT / "src" / "formulas.py", name, tmp_path / name]
+        generate = [
+            ROOT / "src" / script,
+            ROOT / "src" / "formulas" / "activations.py",
+            name,
+            tmp_path / name,
+        ]
         neighbours = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
         subprocess.run([sys.executable, *generate], env=neighbours, check=True)
     text = header.read_text()
@@ -150,7 +157,16 @@ def test_compiler_reports_every_loop_vectorised(
     known = [flag for flag in flags if understood(program, flag, tmp_path)]
     # Preprocessed first: which of the loops there are depends on the variant.
     preprocessed = tmp_path / "loops.i"
-    command = [program, "-E", "-P", f"-I{ROOT / 'src'}", source, "-o", preprocessed, *known]
+    command = [
+        program,
+        "-E",
+        "-P",
+        f"-I{KERNELS}",
+        source,
+        "-o",
+        preprocessed,
+        *known,
+    ]
     subprocess.run(command, check=True)
     command = [program, "-c", preprocessed, "-o", tmp_path / "loops.o", *known, *report]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import s3s4
-from s3s4 import _devices, _doctor
+from s3s4 import _devices
+from s3s4._command import doctor as _doctor
 from support import ACTIVATIONS, inputs, outputs
 
 pytestmark = pytest.mark.gpu

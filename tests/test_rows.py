@@ -510,7 +510,8 @@ def test_cython(tmp_path):
 
 def test_the_command_line_takes_no_rows():
     done = python(
-        "import sys; from s3s4.__main__ import main\nsys.exit(main('apply softmax a b'.split()))",
+        "import sys; from s3s4._command.main import main\n"
+        "sys.exit(main('apply softmax a b'.split()))",
         check=False,
     )
     assert done.returncode == 2

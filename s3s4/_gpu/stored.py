@@ -16,8 +16,8 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-from s3s4 import _cache
 from s3s4._gpu import toolchain
+from s3s4._measured import cache as _cache
 
 SOURCES = ("_formulas_gpu", "_gpu.kernels", "_gpu.primitives", "_gpu.toolchain")
 

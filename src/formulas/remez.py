@@ -1,6 +1,6 @@
 """The polynomials of vecmath.h: minimax in relative error, by Remez exchange.
 
-Usage: python src/remez.py
+Usage: python src/formulas/remez.py
 
 Prints the coefficients as C literals, with the largest relative error before and after they are
 rounded to the type that holds them. Needs mpmath.

@@ -4,9 +4,9 @@ import os
 from io import BufferedReader
 from os.path import splitext
 
-from s3s4._arrays import Archive, Array, Data, DataError
-from s3s4._streams import STANDARD, STANDARD_OUTPUT
-from s3s4._text import Columns
+from s3s4._command.arrays import Archive, Array, Data, DataError
+from s3s4._command.streams import STANDARD, STANDARD_OUTPUT
+from s3s4._command.text import Columns
 
 ARRAYS = (".npy", ".npz")
 TEXTS = (".csv", ".tsv", ".txt")

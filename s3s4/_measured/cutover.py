@@ -22,8 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from s3s4 import _cache, _calibration, _cpu, _devices
-from s3s4._calibration import Comparison, Sample
+from s3s4 import _cpu, _devices
+from s3s4._measured import cache as _cache
+from s3s4._measured import comparison as _calibration
+from s3s4._measured.comparison import Comparison, Sample
 from s3s4._table import TABLE
 
 FLOOR = 1 << 18

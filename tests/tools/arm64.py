@@ -1,7 +1,7 @@
 """Cross-compile s3s4.h for arm64 and run it under qemu: python arm64.py [--dense N].
 
-Prints the table of the largest errors of the block functions, as tests/accuracy.py does for the
-processors the package is built for, and fails above its bounds.
+Prints the table of the largest errors of the block functions, as tests/tools/accuracy.py does for
+the processors the package is built for, and fails above its bounds.
 """
 
 import argparse

@@ -18,9 +18,10 @@ from numba import cuda
 import accuracy
 import oracle
 import s3s4
-from s3s4 import _cache, _cpu, _devices, _gpu
+from s3s4 import _cpu, _devices, _gpu
 from s3s4._gpu import foreign, on_device, on_host, stored, toolchain
 from s3s4._gpu.kernels import THREADS, width
+from s3s4._measured import cache as _cache
 from support import (
     ACTIVATION_KINDS,
     ACTIVATIONS,

@@ -258,8 +258,8 @@ def table(dense: int) -> str:
     lines = [
         "# Measured errors",
         "",
-        f"Written by `python tests/accuracy.py --dense {dense}`; the suite fails above the bounds"
-        " of that file.",
+        f"Written by `python tests/tools/accuracy.py --dense {dense}`; the suite fails above the"
+        " bounds of that file.",
         "",
         f"Largest errors against mpmath with 50 digits, compiler {config.get('compiler')}. x: dense"
         " in ±0.1, ±1, ±40 and to where e^-|x| underflows, every exponent, ±0, ±inf, subnormals.",
@@ -294,7 +294,7 @@ def table(dense: int) -> str:
 
 def main() -> None:
     """Print the table and write it to a file."""
-    page = Path(__file__).resolve().parent.parent / "docs" / "accuracy.md"
+    page = Path(__file__).resolve().parents[2] / "docs" / "accuracy.md"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dense", type=int, default=500, help="points x for each parameter")
     parser.add_argument("-o", "--output", type=Path, default=page)

@@ -4,8 +4,8 @@
 # - A call is random in everything: function, shapes, dtypes, byte orders, strides, broadcasting,
 #   where, out in other dtypes and overlapping the inputs. It is judged by inputs copied before.
 # - Elements are drawn from a few numbers that every dtype holds, so that the oracle of a function
-#   is a table, and a hundred thousand calls take a minute. tests/accuracy.py judges the last bits
-#   of all numbers, this one the memory.
+#   is a table, and a hundred thousand calls take a minute. tests/tools/accuracy.py judges the last
+#   bits of all numbers, this one the memory.
 # - A failure prints the seed of its call, which alone repeats it.
 """
 
@@ -195,7 +195,7 @@ def main() -> None:
             try:
                 call(seed)
             except Exception:
-                print(f"repeat with: python tests/fuzz.py 1 {seed}")
+                print(f"repeat with: python tests/tools/fuzz.py 1 {seed}")
                 raise
     print(f"{arguments.calls} calls, variant {s3s4.build_config()['variant']}: right")
 

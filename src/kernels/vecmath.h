@@ -14,7 +14,7 @@
  * - `_ordinary` takes 0 <= k <= S3S4_ORDINARY_MAX, with a third of the general form's operations
  *   on k. `_uniform` takes that or NaN and is for a k that is the same for a whole loop: what
  *   depends on k alone leaves the loop. All give the same bits.
- * - The polynomials are minimax on |f| <= 1/2 and |r| <= ln(2)/2; src/remez.py prints them.
+ * - The polynomials are minimax on |f| <= 1/2 and |r| <= ln(2)/2; src/formulas/remez.py prints them.
  * - float and double are written out, one beside the other: the constants differ, not the steps.
  *   long double has no vector form anywhere, and takes libm's functions.
  */

@@ -17,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s3s4._arrays import Advance, DataError, Function, is_regular, write_header
+from s3s4._command.arrays import Advance, DataError, Function, is_regular, write_header
 
 # Values in a piece; as Python objects they take some ten times the memory of an array.
 PIECE = 1 << 16
@@ -44,7 +44,7 @@ class Columns:
         self.total = os.fstat(source.fileno()).st_size if is_regular(source) else None
 
     def apply(self, function: Function, sink: IO[bytes], advance: Advance) -> None:
-        """Write the function of every number, in rows as they were; see `s3s4._arrays.Data`."""
+        """Write the function of every number, in rows as they were; see `arrays.Data`."""
         lines = self._lines()
         preamble, first = _split_preamble(lines)
         mark = _delimiter(first[1])

@@ -1,0 +1,1 @@
+"""The command s3s4: what it reads, computes and writes."""

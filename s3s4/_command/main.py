@@ -1,0 +1,362 @@
+"""The command line: ``s3s4``, or ``python -m s3s4``."""
+
+# Design:
+# - An error of the user's or the machine's is one line on standard error and exit code 2; a
+#   traceback is always a bug. Click's own three-line errors are brought into that form by `main`.
+# - Names and parameters of activations come from their table, so a new one needs nothing
+#   here.
+# - Matplotlib is imported by the commands that draw, so that the others start quickly without it.
+
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import s3s4
+from s3s4._activation import elementwise
+from s3s4._command.arrays import DataError
+from s3s4._command.formats import recognise
+from s3s4._command.streams import STANDARD_ERROR, reading, writing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CFLAGS = f"-I{s3s4.get_include()}"
+INSTALL = "is missing; install it with: pip install 's3s4[cli]'"
+
+try:
+    import click
+except ModuleNotFoundError:
+    # A build of somebody's C code needs nothing but this one line.
+    if sys.argv[1:] == ["--cflags"]:
+        print(CFLAGS)
+        raise SystemExit(0) from None
+    print(f"s3s4: click {INSTALL}", file=sys.stderr)
+    raise SystemExit(2) from None
+
+
+PICTURES = (".png", ".svg", ".pdf")
+NAMES = f"NAME is one of: {', '.join(elementwise)}."
+
+
+class Failure(click.ClickException):
+    """Something that the user can mend."""
+
+    exit_code = 2
+
+
+def known(context: click.Context, parameter: click.Parameter, names: Any) -> Any:
+    """Refuse a name that is none with those close to it; Click's own choice would list them all."""
+    for name in [names] if isinstance(names, str) else names:
+        try:
+            s3s4.get(name)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+        if name not in elementwise:
+            raise click.BadParameter(f"{name} is a function of rows, not of single numbers")
+    return names
+
+
+def print_cflags(context: click.Context, _: object, wanted: bool) -> None:
+    """Print what a C compiler needs to find `s3s4.h`."""
+    if wanted:
+        click.echo(CFLAGS)
+        context.exit()
+
+
+@click.group()
+@click.option(
+    "--cflags",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_cflags,
+    help="Show the flags with which a C or C++ compiler finds s3s4.h, and exit.",
+)
+@click.version_option(s3s4.__version__, message="%(prog)s %(version)s")
+def commands() -> None:
+    """Apply activation functions and their derivatives to files of numbers, or draw them.
+
+    \b
+    s3s4 apply s4 in.npy out.npy       S4 of every number in a file
+    s3s4 plot gelu mish --derivative   a picture of functions and their derivatives
+    s3s4 demo                          the functions at work on real data
+    s3s4 doctor                        is there a GPU, is it right, how fast
+    """
+
+
+def parameter_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option for each parameter that any activation has."""
+    owners: dict[str, list[str]] = {}
+    for name, activation in elementwise.items():
+        for parameter, default in activation.parameters.items():
+            owners.setdefault(parameter, []).append(f"{name} (default {default:g})")
+    for parameter, uses in reversed(owners.items()):
+        text = f"Parameter {parameter} of {', '.join(uses)}."
+        command = click.option(f"--{parameter}", parameter, type=float, help=text)(command)
+    return command
+
+
+def given(parameters: Mapping[str, float | None], names: Sequence[str]) -> dict[str, float]:
+    """Return the parameters that were given, if each belongs to one of the activations named."""
+    values = {key: value for key, value in parameters.items() if value is not None}
+    for key, value in values.items():
+        if not any(key in elementwise[name].parameters for name in names):
+            raise click.UsageError(f"{key} is no parameter of {', '.join(names)}")
+        if math.isnan(value):
+            raise click.BadParameter("nan is not a number", param_hint=f"'--{key}'")
+    return values
+
+
+def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let a command that draws be told where to save its picture."""
+    return click.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default=default,
+        show_default=True,
+        help=f"Where to save the picture ({', '.join(PICTURES)}).",
+    )
+
+
+@commands.command(epilog=NAMES)
+@click.argument("name", callback=known, metavar="NAME")
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT")
+@parameter_options
+@click.option("--derivative", is_flag=True, help="The derivative by x instead of the value.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["float16", "float32", "float64", "longdouble"]),
+    help="Precision to compute and write in, if not that of IN.",
+)
+def apply(
+    name: str,
+    source: str,
+    target: str,
+    derivative: bool,
+    dtype: str | None,
+    **parameters: float | None,
+) -> None:
+    """Apply the activation NAME to every number in IN and write OUT.
+
+    What IN holds is found out from its content:
+
+    \b
+    .npy   an array of any shape and order, larger than memory if need be.
+    .npz   several arrays; OUT gets each under its name.
+    text   lines of numbers. Columns are separated by tabs, else semicolons,
+           else commas, else blanks, whichever the first line of numbers has.
+           Comments (#) and a line of column names before it are copied, blank
+           lines are dropped, and an empty field is a missing value (nan).
+
+    OUT is of the same kind, and keeps shape, order, names and delimiter; text
+    can also become a .npy array of its columns. "-" stands for standard input
+    or output, where .npy and text can be read and all three be written.
+
+    OUT is replaced when it is complete: a run that fails or is stopped leaves
+    it as it was, and OUT may be IN.
+    """
+    # Only what was given is passed on: with options the activation may have to take a longer way.
+    options: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
+    options |= given(parameters, [name])
+    activation = elementwise[name]
+    function = partial(activation.derivative if derivative else activation, **options)
+    # Files are slower than any device: nobody needs to hear that there is no GPU.
+    with failures_of(target, source), s3s4.device("cpu"), reading(source) as file:
+        data = recognise(file, source, target)
+        with (
+            writing(target) as sink,
+            click.progressbar(
+                length=data.total or 0,
+                label=name,
+                file=sys.stderr,
+                hidden=data.total is None or not os.isatty(STANDARD_ERROR),
+            ) as bar,
+        ):
+            data.apply(function, sink, bar.update)
+
+
+@commands.command()
+def info() -> None:
+    """Show how this copy of the package was built and what it uses here."""
+    s3s4.show_config()
+    # Here and not when Python ends, where a full disk or a closed pipe would be a traceback.
+    print(end="", flush=True)
+
+
+@commands.command()
+def doctor() -> None:
+    """Check the GPU: that it is found, that it is right, and how fast it is.
+
+    Every function is computed on the GPU and on the CPU and compared; exit code
+    1 if they differ. Then S3 and S4 are timed on arrays that stay on the device,
+    beside a copy of the same arrays: no function can be faster than that.
+    """
+    from s3s4._command import doctor as _doctor
+
+    click.echo(f"gpu      {_doctor.probe()}")
+    click.echo()
+    click.echo("function         dtype      difference, in eps")
+    right = True
+    for check in _doctor.compare():
+        right = right and check.right
+        mark = "" if check.right else "  WRONG"
+        click.echo(f"{check.function:16} {check.dtype:10} {check.difference:8.2f}{mark}")
+    click.echo()
+    click.echo("function         dtype        GB/s    copy  share")
+    for speed in _doctor.speeds():
+        click.echo(
+            f"{speed.function:16} {speed.dtype:10} {speed.achieved / 1e9:6.4g} "
+            f"{speed.copy / 1e9:7.4g} {speed.achieved / speed.copy:6.0%}"
+        )
+    if not right:
+        raise click.ClickException("the GPU's results differ from the CPU's")
+
+
+@commands.command()
+@click.option("--force", is_flag=True, help="Measure again what is known.")
+@click.option("--plot", "picture", metavar="FILE", help="Draw both curves and where they cross.")
+def calibrate(force: bool, picture: str | None) -> None:
+    """Measure from which size on threads pay, and the GPU, if ever.
+
+    What is found is kept, and taken over by every process that computes on the
+    same processor, with as many threads and the same GPU.
+    """
+
+    def progress(kind: str, dtype: str, sample: object) -> None:
+        click.echo(f"{kind:9} {dtype:8} {sample}", err=True)
+
+    found = s3s4.calibrate(force, progress)
+    click.echo(str(found))
+    if picture is not None:
+        from s3s4._command import figures as _figures
+
+        save(_figures.cutovers(found), picture)
+
+
+@commands.command(epilog=NAMES)
+@click.argument("names", callback=known, nargs=-1, metavar="[NAME]...")
+@parameter_options
+@click.option("--derivative", is_flag=True, help="Draw the derivatives by x too, below the values.")
+@picture_option("s3s4.png")
+def plot(names: tuple[str, ...], derivative: bool, output: str, **parameters: float | None) -> None:
+    """Draw the activations NAME in one picture.
+
+    A parameter holds for those of them that have it. Without a NAME, S3, S4 and
+    their derivatives are drawn with their peculiarities marked.
+    """
+    if not names and (derivative or any(value is not None for value in parameters.values())):
+        raise click.UsageError("Missing argument 'NAME'")
+    values = given(parameters, names)
+    from s3s4._command import figures as _figures
+
+    save(_figures.compared(names, values, derivative) if names else _figures.curves(), output)
+
+
+@commands.command()
+@picture_option("s3s4-demo.png")
+def demo(output: str) -> None:
+    """Run the functions on real data: check, time and draw them.
+
+    The data are the heights of a piece of Tennessee, which Matplotlib ships.
+    The layer takes each height and its eight neighbours and has one channel for
+    each of eight directions. Values and derivatives are compared with plain
+    NumPy, written from the definitions; exit code 1 if they differ.
+    """
+    from s3s4._command import demo as _demo
+    from s3s4._command import figures as _figures
+
+    height = _demo.heights()
+    x = _demo.layer(height)
+    rows, columns = height.shape
+    click.echo(f"data     heights of the Jacksboro fault, Tennessee: {rows} x {columns} cells")
+    click.echo(f"layer    3 x 3 heights to {len(_demo.DIRECTIONS)} directions: {x.size} values x")
+    click.echo()
+    click.echo("         largest difference       s3s4      NumPy")
+    comparisons = _demo.compare(x)
+    for label, difference, seconds, numpy_seconds in comparisons:
+        click.echo(
+            f"{label:9}{difference:18.1e} {seconds * 1e3:7.2f} ms {numpy_seconds * 1e3:7.2f} ms"
+            f"  {numpy_seconds / seconds:5.1f}x"
+        )
+    click.echo()
+    channel = _demo.DIRECTIONS.index("SE")
+    save(_figures.terrain(height, x[..., channel], _demo.DIRECTIONS[channel]), output)
+    if max(comparison.difference for comparison in comparisons) > _demo.TOLERANCE:
+        raise click.ClickException("values or derivatives differ from NumPy's")
+
+
+def save(figure: "Figure", output: str) -> None:
+    """Write a picture, whole or not at all, and say where."""
+    suffix = os.path.splitext(output)[1].lower()
+    if suffix not in PICTURES:
+        raise Failure(f"{output}: the suffix must be one of {', '.join(PICTURES)}")
+    with failures_of(output), writing(output) as file:
+        figure.savefig(file, format=suffix[1:])
+    click.echo(f"picture  {output}")
+
+
+@contextmanager
+def failures_of(target: str, source: str | None = None) -> Iterator[None]:
+    """Turn what can go wrong with a user's files into errors of one line."""
+    try:
+        yield
+    except DataError as error:
+        raise Failure(f"{source}: {error}") from error
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Opening a file names it. What is left concerns the output: the input is only read.
+        name = source if source is not None and error.filename == source else target
+        raise Failure(f"{name}: {error.strerror or error}") from error
+
+
+def terminate(signum: int, frame: object) -> NoReturn:
+    """Let a polite kill clean up as any other exit does."""
+    raise SystemExit(128 + signum)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the name of the program; default `sys.argv`.
+
+    Returns
+    -------
+    int
+        Exit code: 0, 2 for what the user can mend, 1 for a failed check, 130 when interrupted.
+    """
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        return commands.main(arguments, "s3s4", standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "s3s4"
+        click.echo(f"{path}: {error.format_message().rstrip('.')} (see {path} --help)", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        click.echo(f"s3s4: {error.format_message()}", err=True)
+        return error.exit_code
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        click.echo(f"s3s4: matplotlib {INSTALL}", err=True)
+        return 2
+    except (OSError, s3s4.GPUUnavailable) as error:
+        click.echo(f"s3s4: {error}", err=True)
+        return 2
+    except click.Abort:
+        return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
