@@ -139,7 +139,8 @@ def index() -> str:
             "# The activations",
             "",
             "Written by `make pages` from `src/formulas/activations.py`. All of them in one"
-            " picture: [the gallery](../gallery.md); how they were checked: [the family](../family.md).",
+            " picture: [the gallery](../gallery.md); how they were checked:"
+            " [the family](../family.md).",
             "",
             *table(["", "call", ""], rows),
             "",
