@@ -5,8 +5,8 @@ Only the functions that a library has of its own differ between them.
 
 # Design: the peers get the definition and not the rearranged form of
 # ``src/formulas/activations.py``, because the question is what a user gains over writing the
-# definition down; and all peers get the same text, so that none is slow by an accident of how it was written here. Where a library has the
-# activation itself, its contender takes that.
+# definition down; and all peers get the same text, so that none is slow by an accident of how it
+# was written here. Where a library has the activation itself, its contender takes that.
 """
 
 import math
