@@ -251,6 +251,12 @@ def check(node: ast.expr, body: Body) -> None:
             raise Refused(place, f"cannot translate {type(child).__name__}")
 
 
+def read(source: str) -> str:
+    """The activations, and the row functions beside them."""
+    rows = Path(source).with_name("rows.py")
+    return Path(source).read_text() + (rows.read_text() if rows.exists() else "")
+
+
 def documentation(node: ast.FunctionDef) -> str:
     text = ast.get_docstring(node)
     if not text:
@@ -682,7 +688,7 @@ def python_table(formulas: Formulas) -> str:
 
 
 def main(source: str, kind: str, output: str) -> None:
-    formulas = Formulas(Path(source).read_text())
+    formulas = Formulas(read(source))
     texts = {
         "s3s4.h": lambda: header(table(formulas)),
         "table.h": lambda: c_table(table(formulas)),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from generate import BLOCK_TYPES, C_TYPES, Formulas, Function, table
+from generate import BLOCK_TYPES, C_TYPES, Formulas, Function, read, table
 from generate_rows import RowFunction, row_functions
 
 ABI_VERSION = 1
@@ -404,7 +404,7 @@ def rows_form(function: RowFunction) -> list[str]:
 
 
 def main(source: str, kind: str, output: str) -> None:
-    formulas = Formulas(Path(source).read_text())
+    formulas = Formulas(read(source))
     functions, of_rows = table(formulas), row_functions(formulas)
     texts = {
         "s3s4_api.h": lambda: api_header(public(functions), of_rows),

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from generate import OPERATORS, Formulas, Function, Refused, fused, table
+from generate import OPERATORS, Formulas, Function, Refused, fused, read, table
 
 WIDTHS = (2, 4, 8)  # elements of 16 bytes
 AXES = ("a", "b", "c", "d")
@@ -322,7 +322,7 @@ def module(functions: list[Function], vecmath: str) -> str:
 
 
 def main(source: str, vecmath: str, output: str) -> None:
-    functions = table(Formulas(Path(source).read_text()))
+    functions = table(Formulas(read(source)))
     Path(output).write_text(module(functions, Path(vecmath).read_text()))
 
 

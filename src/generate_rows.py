@@ -34,6 +34,7 @@ from generate import (
     documentation,
     is_expensive,
     names,
+    read,
 )
 
 MAX_PHASES = 3
@@ -597,7 +598,7 @@ def python_table(formulas: Formulas) -> str:
 
 
 def main(source: str, kind: str, output: str) -> None:
-    formulas = Formulas(Path(source).read_text())
+    formulas = Formulas(read(source))
     texts = {
         "rows.h": lambda: header(row_functions(formulas)),
         "row_table.h": lambda: c_table(row_functions(formulas)),

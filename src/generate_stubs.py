@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from generate import Activation, Formulas, table
+from generate import Activation, Formulas, read, table
 
 HEADER = '''\
 """Generated from formulas.py and __init__.py."""
@@ -178,7 +178,7 @@ def ufuncs_stub(formulas: Formulas) -> str:
 
 
 def main(source: str, init: str, kind: str, output: str) -> None:
-    formulas = Formulas(Path(source).read_text())
+    formulas = Formulas(read(source))
     texts = {
         "__init__.pyi": lambda: package_stub(
             formulas.activations(), formulas.rows(), Path(init).read_text()
