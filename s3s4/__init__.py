@@ -3,8 +3,8 @@
 from s3s4 import ufuncs
 from s3s4._activation import Activation
 from s3s4._config import build_config, show_config
-from s3s4._cpu import get_num_threads, set_num_threads, threads
 from s3s4._cpu import version as __version__
+from s3s4._cpu.threads import get_num_threads, set_num_threads, threads
 from s3s4._devices import GPUUnavailable
 from s3s4._dispatch import device
 from s3s4._embedding import _C_API as _C_API

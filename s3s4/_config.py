@@ -20,7 +20,7 @@ def build_config() -> dict[str, object]:
         "numpy": np.__version__,
         "python": sys.version.split()[0],
         "platform": platform.platform(),
-        "variant": _cpu.variant,
+        "variant": _cpu.variant.name,
         "variants": list(_cpu.VARIANTS),
         "compiler": _cpu.kernels.compiler,
         "flags": _cpu.kernels.flags,

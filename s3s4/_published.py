@@ -57,7 +57,7 @@ class _Published:
         return {
             "device": "cpu" if backend is None else "gpu",
             "reason": _devices.status(),
-            "variant": _cpu.variant,
+            "variant": _cpu.variant.name,
             "threads": _cpu.get_num_threads(),
             "size": array.size,
             "dtype": str(array.dtype),

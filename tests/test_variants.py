@@ -68,8 +68,8 @@ def test_load_refuses_an_unknown_one_by_name():
 
 
 def test_one_that_the_processor_cannot_run_is_refused(monkeypatch):
-    monkeypatch.setattr(_cpu, "VARIANTS", ("serial",))
-    for variant in _cpu.VARIANTS[1:]:
+    monkeypatch.setattr(_cpu.variant, "VARIANTS", ("serial",))
+    for variant in set(_cpu.VARIANTS) - {"serial"}:
         with pytest.raises(ImportError, match=rf"{variant}.*serial"):
             _cpu.load(variant)
 

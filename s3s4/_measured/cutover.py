@@ -207,11 +207,11 @@ def _measure_threads(index: tuple[str, str], progress: Callable[[Sample], object
         return ufunc(x[:size], *parameters, out=out[:size])
 
     def serial(size: int) -> object:
-        with _cpu.threads(1):
+        with _cpu.threads.threads(1):
             return call(size)
 
     def parallel(size: int) -> object:
-        with _cpu.threads(count):
+        with _cpu.threads.threads(count):
             return call(size)
 
     count = _cpu.get_num_threads()
@@ -284,7 +284,7 @@ def _key(index: tuple[str, str]) -> dict[str, Any]:
     """All that could change a cutover of the CPU."""
     return {
         "version": _cpu.version,
-        "variant": _cpu.variant,
+        "variant": _cpu.variant.name,
         "processor": _processor(),
         "threads": _cpu.get_num_threads(),
         "compared": index[0],

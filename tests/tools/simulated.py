@@ -34,7 +34,7 @@ from support import (
 
 DTYPES = (np.float16, np.float32, np.float64)
 # Where the CPU has no fused operations it rounds differently.
-FUSED = _cpu.variant in ("avx512", "avx2")
+FUSED = _cpu.variant.name in ("avx512", "avx2")
 POINTS = 64
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-8, -1e-8, 30000.0, -30000.0]
 

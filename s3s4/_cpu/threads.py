@@ -1,0 +1,146 @@
+"""On how many threads the kernels run."""
+
+# Design:
+# - The default number of threads is what OpenMP would take, cut to the processors this process may
+#   use and to its cgroup's quota: OpenMP knows nothing of quotas and would be throttled.
+
+import math
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from s3s4._cpu.variant import kernels
+
+
+def set_num_threads(n: int) -> None:
+    """Set the number of threads that large calls use, in the whole process.
+
+    Parameters
+    ----------
+    n : int
+        At least 1. It may exceed the number of processors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If n is not an integer of at least 1.
+    """
+    kernels.set_process_threads(_checked_threads("n", n))
+
+
+def get_num_threads() -> int:
+    """The number of threads a large call made here and now may use.
+
+    It is 1 in a forked child, inside another OpenMP parallel region, and wherever a library has
+    limited OpenMP's threads (as threadpoolctl does) to 1.
+    """
+    return int(kernels.threads_now())
+
+
+@contextmanager
+def threads(n: int) -> Iterator[None]:
+    """Use n threads within a `with` block, for calls from this Python thread alone.
+
+    Parameters
+    ----------
+    n : int
+        At least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If n is not an integer of at least 1.
+    """
+    before = kernels.get_local_threads()
+    kernels.set_local_threads(_checked_threads("n", n))
+    try:
+        yield
+    finally:
+        kernels.set_local_threads(before)
+
+
+def parallel_size(name: str, dtype: np.dtype) -> int:
+    """The number of elements from which on a function of the table uses threads."""
+    return int(kernels.parallel_size(name, dtype == np.float64, False))
+
+
+def usual_parallel_size(name: str, dtype: np.dtype) -> int:
+    """The same by the kernels' constant, before anything was measured."""
+    return int(kernels.parallel_size(name, dtype == np.float64, True))
+
+
+def set_parallel_size(name: str, dtype: np.dtype, n: int) -> None:
+    """Set it for one function; all others of the dtype follow by the work they do."""
+    kernels.set_parallel_size(name, dtype == np.float64, n)
+
+
+def _checked_threads(name: str, n: object) -> int:
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"{name} must be an integer, not {type(n).__name__}")
+    number = n.__index__()
+    if not 1 <= number < 2**31:
+        raise ValueError(f"{name} must be at least 1, not {number}")
+    return int(number)
+
+
+def default_threads(root: Path = Path("/")) -> int:
+    """The number of threads to start with; `root` is where /proc and /sys are found."""
+    wanted = os.environ.get("S3S4_NUM_THREADS")
+    if wanted:
+        try:
+            return _checked_threads("S3S4_NUM_THREADS", int(wanted))
+        except ValueError:
+            raise ValueError(
+                f"S3S4_NUM_THREADS must be an integer of at least 1, not {wanted!r}"
+            ) from None
+    limits = [int(kernels.openmp_max_threads())]
+    if not os.environ.get("OMP_NUM_THREADS"):
+        if hasattr(os, "sched_getaffinity"):
+            limits.append(len(os.sched_getaffinity(0)))
+        if sys.platform == "linux":
+            limits += _quotas(root)
+    return max(1, min(limits))
+
+
+def _quotas(root: Path) -> Iterator[int]:
+    """Processors' worth of time that the cgroups of this process allow, version 2 and 1."""
+    folders = [root / "sys/fs/cgroup"]
+    try:
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers or "cpu" in controllers.split(","):
+                base = folders[0] / controllers
+                own = base / path.lstrip("/")
+                folders += [own, *(p for p in own.parents if p.is_relative_to(base))]
+    except (OSError, ValueError):
+        pass
+    for folder in dict.fromkeys([*folders, folders[0] / "cpu"]):
+        try:
+            if (folder / "cpu.max").exists():
+                quota, period = (folder / "cpu.max").read_text().split()
+            else:
+                quota = (folder / "cpu.cfs_quota_us").read_text()
+                period = (folder / "cpu.cfs_period_us").read_text()
+            if quota != "max" and int(quota) > 0:
+                yield math.ceil(int(quota) / int(period))
+        except (OSError, ValueError, ZeroDivisionError):
+            continue
+
+
+kernels.set_process_threads(default_threads())
+
+
+def openmp_runtime() -> str | None:
+    """The OpenMP runtime in this process, if the kernels were built with it."""
+    if not kernels.openmp_version:
+        return None
+    try:
+        maps = Path("/proc/self/maps").read_text()
+    except OSError:
+        return f"OpenMP {kernels.openmp_version}"
+    loaded = {Path(line.split()[-1]).name for line in maps.splitlines() if "omp" in line}
+    return ", ".join(sorted(n for n in loaded if n.startswith(("libgomp", "libomp", "libiomp"))))
