@@ -550,8 +550,9 @@ HEADER = """\
  * -S3S4_ORDINARY_MAX to S3S4_ORDINARY_MAX, or NaN. All give the same bits.
  *
  * C99 and C++17, no library but libm. Compilers vectorise the block functions with -O3
- * -fno-math-errno -fno-trapping-math and flags for the processor. After Python.h, s3s4_import()
- * gives an extension module the functions of the installed package instead (s3s4_api.h).
+ * -fno-math-errno -fno-trapping-math and flags for the processor; with -ffast-math, or any part of
+ * it that changes results, they refuse to be compiled. After Python.h, s3s4_import() gives an
+ * extension module the functions of the installed package instead (s3s4_api.h).
  */
 #ifndef S3S4_H
 #define S3S4_H
@@ -599,7 +600,8 @@ def header(functions: list[Function]) -> str:
         parts += [scalar_function(function, kind) for kind in C_TYPES if function.public]
         for kind in BLOCK_TYPES:
             parts += [block_function(function, kind, form) for form in forms(function)]
-    parts += ['#include "rows.h"', '#ifdef Py_PYTHON_H\n#include "s3s4_api.h"\n#endif', "#endif\n"]
+    parts += ['#include "rows.h"', '#ifdef Py_PYTHON_H\n#include "s3s4_api.h"\n#endif']
+    parts += ["#if defined(__clang__)\n#pragma float_control(pop)\n#endif", "#endif\n"]
     return "\n\n".join(parts)
 
 

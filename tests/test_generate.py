@@ -82,7 +82,8 @@ def test_what_is_not_understood_is_refused_with_its_line(tmp_path, old, new, lin
 def test_an_entry_in_formulas_is_all_a_function_needs(tmp_path):
     assert generate(tmp_path, ENTRY).returncode == 0
     assert generate(tmp_path, ENTRY, "rows.h", "generate_rows.py").returncode == 0
-    shutil.copy(SRC / "kernels" / "vecmath.h", tmp_path)
+    for header in ("arithmetic.h", "vecmath.h"):
+        shutil.copy(SRC / "kernels" / header, tmp_path)
     (tmp_path / "main.c").write_text(
         '#include <stdio.h>\n#include "s3s4.h"\n'
         "int main(void) {\n"

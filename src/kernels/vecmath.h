@@ -26,6 +26,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "arithmetic.h"
+
 /* Past some size of a file gcc inlines no more, and a loop with a call in it is not vectorised. */
 #if defined(__GNUC__)
 #define S3S4_INLINE static inline __attribute__((always_inline))
