@@ -17,6 +17,7 @@ from numpy import ndarray
 
 from s3s4 import _cpu, _devices, _dispatch
 from s3s4._device_arrays import lies_on_device, on_host
+from s3s4._sums import sum_to_shape
 from s3s4._table import TABLE, Entry
 
 LARGE = 1 << 13
@@ -172,14 +173,17 @@ class Activation:
             cast = [a if a.dtype.type is dtype.type else a.astype(dtype) for a in arrays.values()]
             gradients: tuple[Any, ...] = backend.backward(self.name, cast[0], cast[1], cast[2:])
         else:
-            gradients = tuple(
-                _summed(
-                    arrays["grad_output"]
-                    * _cpu.ufuncs[f"{self.name}_d{by}"](*list(arrays.values())[1:], dtype=dtype),
-                    arrays[by].shape,
+            with np.errstate(all="ignore"):
+                gradients = tuple(
+                    sum_to_shape(
+                        arrays["grad_output"]
+                        * _cpu.ufuncs[f"{self.name}_d{by}"](
+                            *list(arrays.values())[1:], dtype=dtype
+                        ),
+                        arrays[by].shape,
+                    )
+                    for by in self._derivatives
                 )
-                for by in self._derivatives
-            )
         return gradients
 
     def _is_of_one_dtype(self, grad_output: Any, x: Any, parameters: Sequence[Any]) -> bool:
@@ -314,15 +318,6 @@ def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     return len(shape) <= len(to) and all(
         a in (1, b) for a, b in zip(reversed(shape), reversed(to), strict=False)
     )
-
-
-def _summed(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Summed over what shape is broadcast along."""
-    leading = gradient.ndim - len(shape)
-    axes = tuple(range(leading)) + tuple(
-        leading + axis for axis, length in enumerate(shape) if length == 1
-    )
-    return np.asarray(gradient.sum(axis=axes)).reshape(shape) if axes else gradient
 
 
 def _signature(entry: Entry) -> inspect.Signature:

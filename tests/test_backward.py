@@ -142,6 +142,53 @@ def test_sum_of_equal_terms_is_as_good_as_one_term(activation):
         assert float(grad) == pytest.approx(float(one) * LARGE, rel=4 * float(eps("float32")))
 
 
+def hard_to_add(count, dtype, seed):
+    """Return terms of which a plain sum loses much: a large one, and many of about half its ULP."""
+    rng = np.random.default_rng(seed)
+    terms = rng.uniform(0.5, 1, count).astype(dtype) * np.finfo(dtype).eps
+    terms[rng.integers(min(count, 16))] = 1
+    return terms
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "longdouble"])
+@pytest.mark.parametrize("count", [1, 2, 15, 33, 1000, 1024, 5000, 40_000])
+@pytest.mark.parametrize(
+    ("shape", "of_parameter"),
+    [((-1,), ()), ((-1, 3), (3,)), ((3, -1), (3, 1)), ((2, -1, 5), (2, 1, 5)), ((-1, 1, 2), (1,))],
+)
+def test_sums_round_once(shape, of_parameter, count, dtype):
+    # By leaky_relu's definition the gradient of a is the sum of g x, and that of x of g a.
+    shape = tuple(count if length == -1 else length for length in shape)
+    terms = hard_to_add(math.prod(shape), dtype, seed=count).reshape(shape)
+    ones = np.ones(shape, dtype)
+    parameter = np.full(of_parameter, 0.5, dtype)
+    _, by_parameter = s3s4.leaky_relu.backward(ones, -terms, parameter)
+    by_x, _ = s3s4.leaky_relu.backward(ones, -np.ones_like(parameter), terms)
+    slots = np.broadcast_to(np.arange(parameter.size).reshape(of_parameter), shape)
+    for slot in range(parameter.size):
+        high = terms[slots == slot].astype(float)
+        parts = [*high, *(terms[slots == slot] - high).astype(float)]
+        total = math.fsum(parts)
+        rest = math.fsum([*parts, -total])
+        for sign, sums in ((-1, by_parameter), (1, by_x)):
+            error = sign * np.ravel(sums)[slot].astype(np.longdouble) - total - rest
+            assert abs(error) <= 0.501 * np.finfo(dtype).eps * total
+
+
+@of_each_kind_with_parameters
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+@every_dtype
+def test_gradients_are_silent(activation, part, dtype):
+    limits = np.finfo(dtype)
+    grad_output, x, *parameters = inputs(2 + len(activation.parameters), SHAPE, dtype)
+    parameters = [part(parameter) for parameter in parameters]
+    for scale in (limits.smallest_subnormal, limits.smallest_normal, 1, limits.max):
+        with np.errstate(all="ignore"):
+            scaled = grad_output * scale
+        with np.errstate(all="raise"):
+            activation.backward(scaled, x, *parameters)
+
+
 @of_each_kind
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("part", ["scalar", "last axis", "middle axis", "first axis", "full"])

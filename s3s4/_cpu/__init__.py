@@ -194,6 +194,6 @@ def _sums(variable: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.
 def _total(sums: np.ndarray, variable: np.ndarray) -> np.ndarray:
     totals, rests = sums
     np.add(totals, rests, out=totals, where=np.isfinite(totals))
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         total: np.ndarray = totals.astype(variable.dtype.newbyteorder("="))
     return total.reshape(variable.shape)
