@@ -1,7 +1,8 @@
 """Which GPU there is: looked for once, and what is said where there is none."""
 
 # Design:
-# - The driver is asked first, through ctypes: that takes no import and no compiler.
+# - The driver is asked first, through ctypes: that takes no import and no compiler. Where it is
+#   missing, or shows no device, nobody who did not ask for a GPU hears of it.
 # - CUDA does not survive a fork: a child has no GPU.
 
 import ctypes
@@ -13,7 +14,7 @@ import warnings
 from types import ModuleType
 
 OLDEST_DRIVER = 12000
-NO_NUMBA = "numba-cuda is not installed (pip install 's3s4[gpu]')"
+NO_DEVICE = 100  # what cuInit says where there is none
 WHEELS = "install s3s4[gpu] for a driver of CUDA 13, s3s4[gpu-cu12] for one of CUDA 12"
 
 
@@ -34,6 +35,7 @@ class _State:
         self.reason: str | None = None
         self.gpu: ModuleType | None = None
         self.known = False
+        self.is_there = False
         self.warned = False
 
 
@@ -45,7 +47,7 @@ def gpu() -> ModuleType:
 
     Raises
     ------
-    RuntimeError
+    GPUUnavailable
         If there is none, with the reason and what to install.
     """
     if os.getpid() != _pid:
@@ -64,7 +66,7 @@ def available() -> bool:
     """Whether there is a GPU that works."""
     try:
         gpu()
-    except RuntimeError:
+    except GPUUnavailable:
         return False
     return True
 
@@ -73,7 +75,7 @@ def status() -> str:
     """What is known of the GPU, found out if need be, in one line."""
     try:
         found = gpu().device()
-    except RuntimeError as error:
+    except GPUUnavailable as error:
         return str(error)
     return f"{found.name}, compute capability {found.capability}, {found.memory / 2**30:.0f} GiB"
 
@@ -83,9 +85,9 @@ def is_out_of_question() -> bool:
     return os.getpid() != _pid or (_state.known and _state.gpu is None)
 
 
-def is_expected() -> bool:
-    """Whether somebody who has no GPU would want to hear why."""
-    return _state.reason != NO_NUMBA
+def is_there() -> bool:
+    """Whether this machine has a GPU, were it one that does not work."""
+    return _state.is_there
 
 
 def lose(error: Exception) -> None:
@@ -96,12 +98,10 @@ def lose(error: Exception) -> None:
 def _find() -> None:
     try:
         if importlib.util.find_spec("numba_cuda") is None:
-            _state.reason = NO_NUMBA
-            return
+            raise GPUUnavailable("numba-cuda is not installed (pip install 's3s4[gpu]')")
         if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "0":
-            _state.reason = _missing_driver()
-            if _state.reason:
-                return
+            _ask_driver()
+        _state.is_there = True
         from s3s4 import _gpu
 
         _gpu.device()
@@ -113,26 +113,34 @@ def _find() -> None:
         _state.reason = f"numba-cuda does not work here; {WHEELS}: {type(error).__name__}: {error}"
 
 
-def _missing_driver() -> str | None:
-    """What the driver lacks, without CUDA's Python packages."""
+def _ask_driver() -> None:
+    """Find out whether there is a device, without CUDA's Python packages.
+
+    Raises
+    ------
+    GPUUnavailable
+        If not, or if the driver is too old.
+    """
     name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
         driver = ctypes.CDLL(name)
     except OSError:
-        return f"no NVIDIA driver ({name}) is installed"
+        raise GPUUnavailable(f"no NVIDIA driver ({name}) is installed") from None
     version, count = ctypes.c_int(0), ctypes.c_int(0)
+    code = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+    hint = "" if hidden is None else f"; CUDA_VISIBLE_DEVICES is {hidden!r}"
+    if code == NO_DEVICE or not (code or count.value):
+        raise GPUUnavailable(f"the NVIDIA driver shows no device (CUDA error {code}{hint})")
+    _state.is_there = True
     driver.cuDriverGetVersion(ctypes.byref(version))
     if version.value < OLDEST_DRIVER:
-        return (
+        raise GPUUnavailable(
             f"the NVIDIA driver is for CUDA {version.value // 1000}.{version.value % 1000 // 10}: "
             "install one for CUDA 12 or later"
         )
-    code = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
-    if code or not count.value:
-        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-        hint = "" if hidden is None else f"; CUDA_VISIBLE_DEVICES is {hidden!r}"
-        return f"the NVIDIA driver shows no device (CUDA error {code}{hint})"
-    return None
+    if code:
+        raise GPUUnavailable(f"the NVIDIA driver does not start (CUDA error {code}{hint})")
 
 
 def fell_back(error: Exception, depth: int) -> None:

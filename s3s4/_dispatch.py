@@ -72,7 +72,6 @@ def is_left_to_cpu(size: int) -> bool:
     size : int
         Its elements.
     """
-    _cutover.restore_threads()
     return (
         (size < _cutover.FLOOR or _devices.is_out_of_question())
         and _chosen.get() is None
@@ -100,7 +99,7 @@ def choose(
     ------
     ValueError
         If there is no such device.
-    RuntimeError
+    GPUUnavailable
         If the GPU was asked for and cannot be had.
     """
     name = wanted(given)
@@ -118,8 +117,8 @@ def choose(
         return None
     try:
         backend = _devices.gpu()
-    except RuntimeError as error:
-        if _devices.is_expected():
+    except _devices.GPUUnavailable as error:
+        if _devices.is_there():
             _devices.fell_back(error, 5)
         return None
     if threshold is None:
@@ -150,13 +149,11 @@ def evaluate(
 
     Raises
     ------
-    RuntimeError
+    GPUUnavailable
         If the GPU was asked for and cannot be had.
     TypeError, ValueError
         If the GPU was asked for and the arguments do not fit it.
     """
-    if isinstance(x, np.ndarray) and x.size >= _cutover.THREADS_FLOOR:
-        _cutover.restore_threads()
     backend = choose(given, function, x, parameters, threshold)
     if backend is None:
         return None

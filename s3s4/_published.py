@@ -76,7 +76,7 @@ class S3Activation(_Published):
 
     Raises
     ------
-    RuntimeError
+    GPUUnavailable
         If device is "gpu" and there is none.
     """
 
@@ -103,7 +103,7 @@ class S4Activation(_Published):
 
     Raises
     ------
-    RuntimeError
+    GPUUnavailable
         If device is "gpu" and there is none.
     """
 

@@ -216,15 +216,20 @@ def cutovers(calibration: s3s4.Calibration) -> Figure:
     Parameters
     ----------
     calibration : Calibration
+        With at least one comparison.
 
     Returns
     -------
     Figure
+        A panel for each comparison.
     """
     comparisons = calibration.comparisons
-    figure = Figure(figsize=(14, 8), layout="constrained", dpi=120)
-    columns = max(1, -(-len(comparisons) // 2))
-    panels = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
+    rows = min(2, len(comparisons))
+    columns = -(-len(comparisons) // rows)
+    figure = Figure(figsize=(1 + 5 * columns, 4 * rows), layout="constrained", dpi=120)
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in panels.flat[len(comparisons) :]:
+        axes.remove()
     for axes, ((kind, dtype), found) in zip(panels.flat, comparisons.items(), strict=False):
         sizes = np.array([sample.size for sample in found.samples])
         for name, times, colour in (

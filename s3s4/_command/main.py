@@ -226,7 +226,8 @@ def calibrate(force: bool, picture: str | None) -> None:
     """Measure from which size on threads pay, and the GPU, if ever.
 
     What is found is kept, and taken over by every process that computes on the
-    same processor, with as many threads and the same GPU.
+    same processor, with as many threads and the same GPU. Exit code 1 if the
+    machine was too busy to find anything.
     """
 
     def progress(kind: str, dtype: str, sample: object) -> None:
@@ -234,6 +235,10 @@ def calibrate(force: bool, picture: str | None) -> None:
 
     found = s3s4.calibrate(force, progress)
     click.echo(str(found))
+    if found.dropped and not found.comparisons:
+        raise click.ClickException("nothing was found: is the machine busy with other things?")
+    if picture is not None and not found.comparisons:
+        raise Failure(f"{picture}: there is nothing to draw")
     if picture is not None:
         from s3s4._command import figures as _figures
 

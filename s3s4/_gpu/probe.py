@@ -8,12 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from s3s4._devices import GPUUnavailable
 from s3s4._gpu import on_device, on_host
-from s3s4._gpu.toolchain import SIMULATED, cuda
-
-
-class Unavailable(RuntimeError):
-    """There is no GPU that works, and why."""
+from s3s4._gpu.toolchain import SIMULATED, cuda, version
 
 
 class Device(NamedTuple):
@@ -30,7 +27,7 @@ def device() -> Device:
 
     Raises
     ------
-    Unavailable
+    GPUUnavailable
         If there is no driver, no device, or the kernel cannot be compiled or run.
     """
     if SIMULATED:
@@ -39,14 +36,19 @@ def device() -> Device:
         found = cuda.get_current_device()
         memory = cuda.current_context().get_memory_info().total
     except Exception as error:
-        raise Unavailable(f"no driver or no device: {_first_line(error)}") from error
+        raise GPUUnavailable(f"no driver or no device: {_first_line(error)}") from error
     try:
         on_host.evaluate("s3", np.zeros(1, np.float32), [], [None])
     except Exception as error:
-        raise Unavailable(
+        # The driver's errors are of several packages' classes, and all say what CUDA calls them.
+        reason = (
             "a kernel does not run; the driver may be older than the toolkit that numba-cuda found "
-            f"(install s3s4[gpu-cu12] or a newer driver): {_first_line(error)}"
-        ) from error
+            "(install s3s4[gpu-cu12] or a newer driver)"
+            if "CUDA_ERROR" in str(error)
+            else f"numba-cuda {version()} does not compile a kernel here, with NumPy "
+            f"{np.__version__} (the driver and the device are there)"
+        )
+        raise GPUUnavailable(f"{reason}: {_first_line(error)}") from error
     name = found.name.decode() if isinstance(found.name, bytes) else str(found.name)
     return Device(name, "{}.{}".format(*found.compute_capability), int(memory))
 

@@ -14,6 +14,7 @@ import math
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,25 @@ from cuda.core.utils import StridedMemoryView
 from numba import config, cuda, types
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
+
+
+def _import_array_functions() -> None:
+    """Import what every compilation needs of numba-cuda, also where NumPy is newer than it.
+
+    numba-cuda 0.30 names `np.row_stack` there, which NumPy 2.5 has no more.
+    """
+    newer = not hasattr(np, "row_stack")
+    if newer:
+        np.row_stack = np.vstack
+    try:
+        import_module("numba.cuda.np.arrayobj")
+    finally:
+        if newer:
+            del np.row_stack
+
+
 if not SIMULATED:
+    _import_array_functions()
     import numba_cuda
     from llvmlite import ir
     from numba.cuda import cgutils

@@ -4,8 +4,9 @@ Given callables and a clock; knows no backend.
 """
 
 # Design:
-# - A time is the minimum of several draws: what disturbs a computer only adds time. The two ways
-#   alternate, so that a slow second of the machine falls on both.
+# - A time is the second least of several draws: what disturbs a computer adds time, and one draw
+#   may be wrong in either direction. The two ways alternate, so that a slow second of the machine
+#   falls on both.
 # - Straight lines (latency + time per element) lead to the crossing and beyond the largest size.
 #   Between measured sizes the measurements decide: caches and threads bend real curves.
 # - "Never" is an answer like any other, and the one given when anything is in doubt.
@@ -16,13 +17,15 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-DRAWS = 5
+DRAWS, FEWEST_DRAWS = 5, 3
 TICKS = 20
 """A draw lasts at least this many steps of the clock."""
 FASTER, SLOWER = 2.0, 4.0
 """How much faster or slower the second way must be, at two sizes, to leave larger ones out."""
 WORTHWHILE = 0.95
 """A crossing beyond the measured sizes is believed if the second line is this much flatter."""
+LARGEST = 1 << 62
+"""No number of a comparison that was kept is larger."""
 
 Way = Callable[[int], object]
 
@@ -81,6 +84,11 @@ class Comparison:
     cutover: int | None
     reason: str
 
+    @property
+    def is_conclusive(self) -> bool:
+        """Whether more than one size was measured: a machine may be busy with other things."""
+        return len(self.samples) > 1
+
     def __str__(self) -> str:
         first, second = self.names
         rows = [f"{'size':>12} {first:>15} {second:>15} {'faster':>9}", *map(str, self.samples)]
@@ -109,9 +117,9 @@ class Comparison:
             numbers = [n for s in samples for n in (s.size, s.first, s.second)]
             numbers += [n for line in lines for n in (line.latency, line.per_element)]
             sound = (
-                all(type(n) in (int, float) and math.isfinite(n) and n >= 0 for n in numbers)
+                all(type(n) in (int, float) and 0 <= n <= LARGEST for n in numbers)
                 and all(s.size > 0 and s.first > 0 and s.second > 0 for s in samples)
-                and (cutover is None or (type(cutover) is int and cutover >= 0))
+                and (cutover is None or (type(cutover) is int and 0 <= cutover <= LARGEST))
                 and all(type(text) is str for text in (first, second, reason))
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -188,7 +196,8 @@ def compare(
                 sample(size)
             samples.sort(key=lambda s: s.size)
     except _Late:
-        reason = "time was up"
+        count = len(samples)
+        reason = f"time was up after {count} size{'' if count == 1 else 's'}"
     except _Broken as error:
         samples.sort(key=lambda s: s.size)
         return Comparison(names, tuple(samples), (), None, f"{names[1]} failed: {error}")
@@ -220,19 +229,20 @@ class _Stopwatch:
         ways = (first, guarded)
         for way in ways:
             self._draw(way, size, 1)
-        times = [math.inf, math.inf]
+        times: tuple[list[float], list[float]] = ([], [])
         calls = [1, 1]
-        for draw in range(DRAWS):
+        for draw in range(1, DRAWS + 1):
             for index, way in enumerate(ways):
                 seconds = self._draw(way, size, calls[index])
                 while seconds < TICKS * self.resolution:
                     calls[index] *= 4
                     seconds = self._draw(way, size, calls[index])
-                times[index] = min(times[index], max(seconds, 1e-9) / calls[index])
-            # Two draws of each suffice where more would leave no time for the larger sizes.
-            if draw and self.left() < DRAWS * sum(t * c for t, c in zip(times, calls, strict=True)):
+                times[index].append(max(seconds, 1e-9) / calls[index])
+            # Few draws suffice where more would leave no time for the larger sizes.
+            turn = sum(min(t) * c for t, c in zip(times, calls, strict=True))
+            if draw >= FEWEST_DRAWS and self.left() < DRAWS * turn:
                 break
-        return Sample(size, *times)
+        return Sample(size, *(sorted(t)[1] for t in times))
 
     def _draw(self, way: Way, size: int, calls: int) -> float:
         start = self.clock()
@@ -245,7 +255,7 @@ class _Stopwatch:
 
 def _cost(known: Sample, size: int) -> float:
     """About what a sample of another size takes, with the fewest draws."""
-    return 3 * (known.first + known.second) * max(1.0, size / known.size)
+    return (1 + FEWEST_DRAWS) * (known.first + known.second) * max(1.0, size / known.size)
 
 
 def _clear(samples: Sequence[Sample]) -> bool:

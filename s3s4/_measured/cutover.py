@@ -4,8 +4,9 @@
 # - What the GPU is worth is measured when it is first needed, by one thread; all others use the CPU
 #   meanwhile. What threads are worth is measured by `calibrate` alone: until then, and wherever
 #   nothing else is known, the constant of the kernels holds. No call waits for that.
-# - Results are kept on disk under all that could change them. Those of the threads are read by the
-#   first large call.
+# - Results are kept on disk under all that could change them. Those of the threads are handed to
+#   the kernels at import, so that whoever calls these (the front, a bare ufunc, somebody's C code)
+#   obeys them and no call looks for them.
 # - The measured size of one function stands for all: the kernels scale it by the bytes and the
 #   exponentials of each. It stays within a factor of 8 of their constant, whatever a disturbed
 #   machine has shown.
@@ -22,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from s3s4 import _cpu, _devices
+from s3s4 import _cpu, _devices, _isa
 from s3s4._measured import cache as _cache
 from s3s4._measured import comparison as _calibration
 from s3s4._measured.comparison import Comparison, Sample
@@ -32,12 +33,13 @@ FLOOR = 1 << 18
 """Below this many elements no bus and no launch is worth it: no GPU is looked for."""
 ASSUMED = 1 << 22
 """The GPU's cutover where S3S4_CALIBRATE=0 forbids to measure it."""
-BUDGET, THREADS_BUDGET = 1.6, 0.2
-"""Seconds that all measurements of the GPU together may take, and those of the threads."""
+BUDGET, THREADS_BUDGET = 1.6, 2.0
+"""Seconds that all measurements of the GPU together may take, and those of the threads.
+
+A call may wait for the first; on a machine that does nothing else the second take a tenth.
+"""
 SIZES = [FLOOR << step for step in range(0, 8, 2)]
 THREADS_SIZES = [1 << step for step in range(10, 19, 2)]
-THREADS_FLOOR = 1 << 13
-"""Calls of fewer elements do not look for what was measured."""
 KINDS = ("value", "value_dx")
 THREADED: tuple[type[np.generic], ...] = (np.float32, np.float64)
 WITHIN = 8
@@ -52,16 +54,25 @@ class Calibration:
     comparisons : dict
         By what was compared ("threads", or the function class "value" or "value_dx" for the GPU)
         and dtype: a table of sizes and times, the fitted lines, and the cutover, None for never.
+    dropped : dict
+        Likewise: why it could not be measured, and what holds remains as it was.
     gpu : str
         The GPU that was measured, or why none was.
     """
 
-    def __init__(self, comparisons: dict[tuple[str, str], Comparison], gpu: str) -> None:
+    def __init__(
+        self,
+        comparisons: dict[tuple[str, str], Comparison],
+        dropped: dict[tuple[str, str], str],
+        gpu: str,
+    ) -> None:
         self.comparisons = comparisons
+        self.dropped = dropped
         self.gpu = gpu
 
     def __str__(self) -> str:
         parts = [f"{kind}, {dtype}\n{c}" for (kind, dtype), c in self.comparisons.items()]
+        parts += [f"{kind}, {dtype}: dropped, {why}" for (kind, dtype), why in self.dropped.items()]
         return "\n\n".join([*parts, f"gpu: {self.gpu}"])
 
     __repr__ = __str__
@@ -73,7 +84,6 @@ class _State:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.known: dict[tuple[str, str], Comparison] = {}
-        self.threads_restored = False
 
 
 _state = _State()
@@ -96,16 +106,23 @@ def calibrate(
     -------
     Calibration
     """
-    found = {}
+    found: dict[tuple[str, str], Comparison] = {}
+    dropped: dict[tuple[str, str], str] = {}
+
+    def take(index: tuple[str, str], comparison: Comparison) -> None:
+        if comparison.is_conclusive:
+            found[index] = comparison
+        else:
+            dropped[index] = comparison.reason
+
     with _state.lock:
         if _cpu.get_num_threads() > 1:
             for scalar in THREADED:
                 index = ("threads", np.dtype(scalar).name)
                 threads = _comparison(index, {}, _measure_threads, force, progress)
-                if _means_something(threads):
-                    found[index] = threads
+                take(index, threads)
+                if threads.is_conclusive:
                     _use_threads(scalar, threads)
-            _state.threads_restored = True
         try:
             backend = _devices.gpu()
             gpu = _devices.status()
@@ -115,10 +132,10 @@ def calibrate(
                 for kind in KINDS:
                     for measured in _cpu.FLOATS:
                         index = (kind, np.dtype(measured).name)
-                        found[index] = _of_gpu(backend, index, force, progress)
+                        take(index, _of_gpu(backend, index, force, progress))
         except _devices.GPUUnavailable as error:
             gpu = str(error)
-    return Calibration(found, gpu)
+    return Calibration(found, dropped, gpu)
 
 
 # --- The GPU ---
@@ -138,6 +155,8 @@ def gpu_from(backend: ModuleType, function: str, dtype: np.dtype) -> int | None:
             return None
         try:
             known = _of_gpu(backend, index, False, lambda kind, dtype, sample: None)
+        except MemoryError:  # for the arrays that would be timed: the next call may have it
+            return None
         finally:
             _state.lock.release()
     return known.cutover
@@ -177,10 +196,9 @@ def _measure_gpu(
 
 
 def restore_threads() -> None:
-    """Take over what an earlier process measured, once."""
-    if _state.threads_restored or os.environ.get("S3S4_CALIBRATE") == "0":
+    """Take over what an earlier process measured."""
+    if os.environ.get("S3S4_CALIBRATE") == "0":
         return
-    _state.threads_restored = True
     for scalar in THREADED:
         index = ("threads", np.dtype(scalar).name)
         known = _kept(_key(index))
@@ -253,21 +271,17 @@ def _comparison(
     progress: Progress,
 ) -> Comparison:
     """From memory, from disk or from the clock; the caller holds the lock."""
-    if index in _state.known and not force:
-        return _state.known[index]
+    known = _state.known.get(index)
+    if known is not None and known.is_conclusive and not force:
+        return known
     key = {**_key(index), **more}
     result = None if force else _kept(key)
     if result is None:
         result = measure(index, partial(progress, *index))
-        if _means_something(result):
+        if result.is_conclusive:
             _cache.store(key, result.to_json())
     _state.known[index] = result
     return result
-
-
-def _means_something(found: Comparison) -> bool:
-    """Whether there was time for more than one size: a machine may be busy with other things."""
-    return len(found.samples) > 1
 
 
 def _kept(key: dict[str, Any]) -> Comparison | None:
@@ -285,20 +299,11 @@ def _key(index: tuple[str, str]) -> dict[str, Any]:
     return {
         "version": _cpu.version,
         "variant": _cpu.variant.name,
-        "processor": _processor(),
+        "processor": _isa.processor() or platform.machine(),
         "threads": _cpu.get_num_threads(),
         "compared": index[0],
         "dtype": index[1],
     }
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            names = (line.partition(":")[2].strip() for line in lines if "model name" in line)
-            return next(names, platform.machine())
-    except OSError:
-        return platform.processor() or platform.machine()
 
 
 def _timed(
@@ -319,3 +324,6 @@ def _timed(
         names=names,
         progress=progress,
     )
+
+
+restore_threads()

@@ -5,6 +5,7 @@
 
 cdef extern from *:
     """
+    #include <string.h>
     #if (defined(__x86_64__) || defined(_M_X64)) && defined(__GNUC__)
     #include <cpuid.h>
     #define S3S4_HAS(feature) (__builtin_cpu_supports(feature) != 0)
@@ -20,15 +21,26 @@ cdef extern from *:
         return s3s4_has_avx2() && S3S4_HAS("avx512f") && S3S4_HAS("avx512bw") &&
                S3S4_HAS("avx512dq") && S3S4_HAS("avx512vl");
     }
+    /* 48 bytes of text, padded with blanks or zeros. */
+    static void s3s4_brand(char *text) {
+        unsigned part, words[12] = {0};
+        for (part = 0; part < 3; part++) {
+            unsigned *word = words + 4 * part;
+            __get_cpuid(0x80000002u + part, word, word + 1, word + 2, word + 3);
+        }
+        memcpy(text, words, sizeof words);
+    }
     #else
     static int s3s4_has_avx2(void) { return 0; }
     static int s3s4_has_avx512(void) { return 0; }
+    static void s3s4_brand(char *text) { memset(text, 0, 48); }
     #endif
     """
     const char *VARIANTS "S3S4_VARIANTS"
     const char *VERSION "S3S4_VERSION"
     bint has_avx2 "s3s4_has_avx2"()
     bint has_avx512 "s3s4_has_avx512"()
+    void brand "s3s4_brand"(char *text)
 
 
 def supported():
@@ -39,6 +51,13 @@ def supported():
 def built():
     """The variants of this build, best first."""
     return tuple(VARIANTS.decode().split(","))
+
+
+def processor():
+    """What the processor calls itself, asked of itself: no file, no process. Empty if it cannot."""
+    cdef char[48] text
+    brand(text)
+    return text[:48].decode("ascii", "replace").strip("\0 ")
 
 
 version = VERSION.decode()

@@ -161,9 +161,10 @@ include "rows.pxi"
 
 # --- What Python calls --------------------------------------------------------------------------
 
-cdef inline int threads_for(const Function *function, Py_ssize_t n, Py_ssize_t size) noexcept nogil:
+cdef inline int threads_for(int exponentials, Py_ssize_t n, Py_ssize_t size) noexcept nogil:
+    """How many threads compute n elements of that many bytes, with so many exponentials each."""
     cdef Py_ssize_t least = parallel_doubles if size == 8 else parallel_floats
-    if n * size < least // (1 + function.exponentials):
+    if n * size < least // (1 + exponentials):
         return 1
     return usable_threads()
 
@@ -255,7 +256,7 @@ def evaluate(name, tuple inputs, tuple outputs, int parameters):
             walk.dimensions += 1
     if walk.dimensions == 0:
         walk.shape[0] = walk.dimensions = 1
-    threads = threads_for(function, walk.elements, 8 if doubles else 4)
+    threads = threads_for(function.exponentials, walk.elements, 8 if doubles else 4)
     with nogil:
         divide(&walk, slots, sums)
         laid_out = lay_out[double](&walk, NULL) if doubles else lay_out[float](&walk, NULL)

@@ -218,9 +218,7 @@ cdef bint compute_rows(const Rows *rows, const floating *kind) noexcept nogil:
     cdef Py_ssize_t slabs = ceiling(rows.count, rows.width) * rows.runs
     cdef Py_ssize_t elements = rows.n * rows.width, task
     cdef Py_ssize_t batch = max(<Py_ssize_t> 1, TASK // elements), tasks = ceiling(slabs, batch)
-    cdef int threads = 1, failed = 0
-    if slabs * elements * <Py_ssize_t> sizeof(floating) >= PARALLEL_BYTES // 2:
-        threads = usable_threads()
+    cdef int threads = threads_for(1, slabs * elements, sizeof(floating)), failed = 0
     if threads == 1:
         return compute_slabs(rows, 0, slabs, 1, kind) == 0
     if tasks < 4 * threads and elements >= LONG_ROW:

@@ -63,7 +63,7 @@ cdef void loop_strided(
         one_by_one(&walk, kind)
     else:
         lay_out(&walk, kind)
-        walk_all(&walk, threads_for(function, n, sizeof(floating)), kind)
+        walk_all(&walk, threads_for(function.exponentials, n, sizeof(floating)), kind)
         release(&walk)
 
 
@@ -114,7 +114,7 @@ cdef void loop_native(
     if in_order or not (dense or n == 1):
         loop_strided(function, args, n, steps, 0, in_order, kind)
     else:
-        threads = threads_for(function, n, size)
+        threads = threads_for(function.exponentials, n, size)
         if threads > 1:
             loop_parallel(function, args, n, uniform, threads, kind)
         else:
