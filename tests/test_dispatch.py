@@ -323,7 +323,7 @@ def test_a_real_measurement_ends_in_time(backend, monkeypatch):
     found = _cutover._measure_gpu(Backend(), ("value", "float32"), lambda sample: None)
     # On a machine that is busy with other things there may be no time for a single size.
     assert [s.size for s in found.samples] == sorted(s.size for s in found.samples)
-    assert found.samples or found.reason == "time was up"
+    assert found.samples or found.reason.startswith("time was up")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
