@@ -26,7 +26,7 @@ KNOWN_TO = {
     "numba": {"_gpu.toolchain"},
     "cupy": set(),
     "torch": set(),
-    "click": {"_command.main"},
+    "click": {"_command.main", "_command.failures"},
     "rich": {"_command.main"},
     "tqdm": {"_command.main"},
     "matplotlib": {"_command.main", "_command.demo", "_command.figures"},

@@ -2,22 +2,21 @@
 
 # Design:
 # - Every value is treated alike, so an array is read and written as the flat run of values that its
-#   file holds: C and Fortran order, any shape and any size are one case.
-# - Readers yield pieces to read and writers yield pieces to fill, so that mapped files, pipes and
-#   members of archives meet in one loop.
-# - Regular files are memory-mapped, each piece by a map of its own. Pages of one large map would
-#   stay in resident memory after use; these leave with their piece.
-# - A page of a mapped file for which the disk has no room kills the process with SIGBUS. So the
-#   room is reserved first, where a full disk is an ordinary error, or else the file is not mapped.
+#   file holds: C and Fortran order, any shape and any size are one case, and so are files, pipes
+#   and members of archives.
+# - Nothing is mapped: where a mapped file is cut short by somebody else, or has no room on its
+#   disk, the process is killed by SIGBUS. A read that comes back short is an ordinary error.
+# - No memory and no disk is taken at the word of a header.
 # - Headers are parsed by NumPy and pickles are never loaded.
 
 import math
 import os
 import stat
+import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from tokenize import TokenError
+from contextlib import contextmanager
+from io import BufferedReader, RawIOBase
 from typing import IO, Any, Protocol
 
 import numpy as np
@@ -26,13 +25,14 @@ from numpy.typing import NDArray
 
 Function = Callable[..., NDArray[Any]]
 Advance = Callable[[int], object]
+Source = BufferedReader | RawIOBase
 
 # Values in a piece: enough to keep every thread busy, few enough to keep memory small.
 PIECE = 1 << 21
 
-
-# What zipfile raises for archives that are damaged, encrypted or packed in a way it does not know.
-UNPACKING_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+# What NumPy can hold.
+LARGEST = 2**63 - 1
+DIMENSIONS = 64
 
 
 class DataError(Exception):
@@ -65,25 +65,32 @@ class Array:
 
     Parameters
     ----------
-    source : IO[bytes]
+    source : BufferedReader or RawIOBase
         A file or stream at the start of the array's header.
     """
 
-    def __init__(self, source: IO[bytes]) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
         self._shape, self._fortran_order, self._dtype = _read_header(source)
         self._size = math.prod(self._shape)
         self.total = self._size * self._dtype.itemsize
+        if is_regular(source):
+            held = os.fstat(source.fileno()).st_size - source.tell()
+            if held < self.total:
+                raise DataError(f"is cut short: {held} bytes of {self.total}")
 
     def apply(self, function: Function, sink: IO[bytes], advance: Advance) -> None:
         """Write the function of every value as an array of the same shape and order; see `Data`."""
         dtype = _result_dtype(function, self._dtype)
         write_header(sink, dtype, self._shape, self._fortran_order)
-        outputs = _pieces_to_fill(sink, dtype, self._size)
-        inputs = _pieces_to_read(self._source, self._dtype, self._size)
-        # The outputs come first: asking them for the next piece is what writes the one before.
-        for y, x in zip(outputs, inputs, strict=True):
+        values = np.empty(min(PIECE, self._size), self._dtype)
+        results = np.empty(values.size, dtype)
+        for start in range(0, self._size, PIECE):
+            count = min(PIECE, self._size - start)
+            x, y = values[:count], results[:count]
+            _fill(x, self._source)
             function(x, out=y)
+            sink.write(y.view(np.uint8).data)
             advance(x.nbytes)
 
 
@@ -92,18 +99,19 @@ class Archive:
 
     Parameters
     ----------
-    source : IO[bytes]
+    source : BufferedReader
         A file; a pipe cannot go back to where the archive's members start.
     """
 
-    def __init__(self, source: IO[bytes]) -> None:
+    def __init__(self, source: BufferedReader) -> None:
         if not source.seekable():
             raise DataError("an .npz archive cannot be read from a pipe")
-        try:
+        with _damage("is a damaged .npz archive"):
             self._archive = zipfile.ZipFile(source)
-        except UNPACKING_ERRORS:
-            raise DataError("is a damaged .npz archive") from None
-        self.total = sum(member.file_size for member in self._archive.infolist())
+        members = self._archive.infolist()
+        if len({member.filename for member in members}) < len(members):
+            raise DataError("has several arrays of one name")
+        self.total = sum(member.file_size for member in members)
 
     def apply(self, function: Function, sink: IO[bytes], advance: Advance) -> None:
         """Write an archive with the function of every array, under its name; see `Data`."""
@@ -112,18 +120,41 @@ class Archive:
                 result = zipfile.ZipInfo(member.filename)
                 result.compress_type = member.compress_type
                 try:
-                    with (
-                        self._archive.open(member) as source,
-                        results.open(result, "w", force_zip64=True) as part,
-                    ):
+                    with _damage("cannot be unpacked"):
+                        source = _Member(self._archive.open(member))
+                    with source, results.open(result, "w", force_zip64=True) as part:
                         array = Array(source)
                         advance(member.file_size - array.total)
                         array.apply(function, part, advance)
                 except DataError as error:
                     raise DataError(f"{member.filename}: {error}") from None
-                except UNPACKING_ERRORS as error:
-                    reason = str(error) or "it ends early"
-                    raise DataError(f"{member.filename}: cannot be unpacked: {reason}") from None
+
+
+class _Member(RawIOBase):
+    """A member of an archive, whose every failure is damage of the archive."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with _damage("cannot be unpacked"):
+            data = self._file.read(len(buffer))
+            buffer[: len(data)] = data
+            return len(data)
+
+
+@contextmanager
+def _damage(what: str) -> Iterator[None]:
+    """Take whatever unpacking raises for what it is: zipfile lets pass all that its parts do."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise  # of the file that the archive lies in
+        raise DataError(f"{what}: {error}" if str(error) else what) from None
 
 
 def write_header(
@@ -150,12 +181,12 @@ def write_header(
     npy.write_array_header_1_0(sink, header)
 
 
-def is_regular(file: IO[bytes]) -> bool:
-    """Tell whether a stream is a file on a disk, which has a size and can be mapped.
+def is_regular(file: Source) -> bool:
+    """Tell whether a stream is a file on a disk, which has a size.
 
     Parameters
     ----------
-    file : IO[bytes]
+    file : BufferedReader or RawIOBase
         Any open stream.
 
     Returns
@@ -169,14 +200,19 @@ def is_regular(file: IO[bytes]) -> bool:
         return False
 
 
-def _read_header(source: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _read_header(source: Source) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, order and dtype of the array that starts here."""
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     try:
-        shape, fortran_order, dtype = readers[npy.read_magic(source)](source)
-    except (KeyError, ValueError, SyntaxError, TokenError):
+        with warnings.catch_warnings(action="ignore"):  # of headers that Python 2 wrote
+            shape, fortran_order, dtype = readers[npy.read_magic(source)](source)
+    except (OSError, DataError):
+        raise
+    except Exception:  # a header is evaluated, so it can fail in every way that Python text can
         raise DataError("is no .npy file of version 1 or 2, or a damaged one") from None
-    if min(shape, default=0) < 0 or dtype.subdtype is not None:
+    largest = math.prod(filter(None, shape)) * dtype.itemsize
+    possible = largest <= LARGEST and len(shape) <= DIMENSIONS and dtype.subdtype is None
+    if min(shape, default=0) < 0 or not possible:
         raise DataError("has an impossible .npy header")
     return shape, fortran_order, dtype
 
@@ -189,41 +225,11 @@ def _result_dtype(function: Function, dtype: np.dtype[Any]) -> np.dtype[Any]:
         raise DataError(f"holds {dtype.name} values, not real numbers") from None
 
 
-def _counts(size: int) -> Iterator[int]:
-    """Yield the lengths of the pieces of `size` values."""
-    for start in range(0, size, PIECE):
-        yield min(PIECE, size - start)
-
-
-def _mapped(file: IO[bytes], mode: Any, dtype: np.dtype[Any], size: int) -> Iterator[NDArray[Any]]:
-    offset = file.tell()
-    for count in _counts(size):
-        yield np.asarray(np.memmap(file, dtype, mode, offset, (count,)))
-        offset += count * dtype.itemsize
-
-
-def _pieces_to_read(source: IO[bytes], dtype: np.dtype[Any], size: int) -> Iterator[NDArray[Any]]:
-    """Yield the values of an array, piece by piece."""
-    if is_regular(source):
-        held = os.fstat(source.fileno()).st_size - source.tell()
-        if held < size * dtype.itemsize:
-            raise DataError(f"is cut short: {held} bytes of {size * dtype.itemsize}")
-        yield from _mapped(source, "r", dtype, size)
-        return
-    for count in _counts(size):
-        data = source.read(count * dtype.itemsize)
-        if len(data) < count * dtype.itemsize:
+def _fill(values: NDArray[Any], source: Source) -> None:
+    """Read the next values of an array."""
+    rest = memoryview(values.view(np.uint8))
+    while rest:
+        count = source.readinto(rest)
+        if not count:
             raise DataError("is cut short")
-        yield np.frombuffer(data, dtype)
-
-
-def _pieces_to_fill(sink: IO[bytes], dtype: np.dtype[Any], size: int) -> Iterator[NDArray[Any]]:
-    """Yield arrays to put the values into; each is on its way when the next one is asked for."""
-    if is_regular(sink) and sink.readable() and hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(sink.fileno(), 0, sink.tell() + size * dtype.itemsize)
-        yield from _mapped(sink, "r+", dtype, size)
-        return
-    for count in _counts(size):
-        piece = np.empty(count, dtype)
-        yield piece
-        sink.write(piece.data)
+        rest = rest[count:]

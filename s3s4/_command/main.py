@@ -1,25 +1,22 @@
 """The command line: ``s3s4``, or ``python -m s3s4``."""
 
 # Design:
-# - An error of the user's or the machine's is one line on standard error and exit code 2; a
-#   traceback is always a bug. Click's own three-line errors are brought into that form by `main`.
 # - Names and parameters of activations come from their table, so a new one needs nothing
 #   here.
 # - Matplotlib is imported by the commands that draw, so that the others start quickly without it.
 
+import importlib
 import math
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import s3s4
 from s3s4._activation import elementwise
-from s3s4._command.arrays import DataError
-from s3s4._command.formats import recognise
+from s3s4._command.formats import FORMATS, recognise
 from s3s4._command.streams import STANDARD_ERROR, reading, writing
 
 if TYPE_CHECKING:
@@ -30,6 +27,14 @@ INSTALL = "is missing; install it with: pip install 's3s4[cli]'"
 
 try:
     import click
+
+    from s3s4._command.failures import (
+        INTERRUPTED,
+        Failure,
+        failures_of,
+        report,
+        signals_as_exceptions,
+    )
 except ModuleNotFoundError:
     # A build of somebody's C code needs nothing but this one line.
     if sys.argv[1:] == ["--cflags"]:
@@ -38,15 +43,8 @@ except ModuleNotFoundError:
     print(f"s3s4: click {INSTALL}", file=sys.stderr)
     raise SystemExit(2) from None
 
-
 PICTURES = (".png", ".svg", ".pdf")
 NAMES = f"NAME is one of: {', '.join(elementwise)}."
-
-
-class Failure(click.ClickException):
-    """Something that the user can mend."""
-
-    exit_code = 2
 
 
 def known(context: click.Context, parameter: click.Parameter, names: Any) -> Any:
@@ -87,6 +85,11 @@ def commands() -> None:
     s3s4 demo                          the functions at work on real data
     s3s4 doctor                        is there a GPU, is it right, how fast
     """
+    try:
+        with s3s4.device(os.environ.get("S3S4_DEVICE") or "auto"):
+            pass
+    except ValueError as error:
+        raise Failure(f"S3S4_DEVICE: {error}") from None
 
 
 def parameter_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -135,12 +138,26 @@ def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[...
     type=click.Choice(["float16", "float32", "float64", "longdouble"]),
     help="Precision to compute and write in, if not that of IN.",
 )
+@click.option(
+    "--format",
+    "wanted",
+    type=click.Choice(FORMATS),
+    help="What to write, whatever the suffix of OUT says.",
+)
+@click.option(
+    "--in-place",
+    is_flag=True,
+    help="Write into OUT itself, which a failure then leaves incomplete: for a file that can be "
+    "written but not replaced.",
+)
 def apply(
     name: str,
     source: str,
     target: str,
     derivative: bool,
     dtype: str | None,
+    wanted: str | None,
+    in_place: bool,
     **parameters: float | None,
 ) -> None:
     """Apply the activation NAME to every number in IN and write OUT.
@@ -157,10 +174,11 @@ def apply(
 
     OUT is of the same kind, and keeps shape, order, names and delimiter; text
     can also become a .npy array of its columns. "-" stands for standard input
-    or output, where .npy and text can be read and all three be written.
+    or output, where .npy and text can be read and all three be written. The
+    suffix of OUT says what is wanted: .npy, .npz, or .csv, .tsv, .txt.
 
     OUT is replaced when it is complete: a run that fails or is stopped leaves
-    it as it was, and OUT may be IN.
+    it as it was, and OUT may be IN. A pipe or a device is written in place.
     """
     # Only what was given is passed on: with options the activation may have to take a longer way.
     options: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
@@ -169,9 +187,9 @@ def apply(
     function = partial(activation.derivative if derivative else activation, **options)
     # Files are slower than any device: nobody needs to hear that there is no GPU.
     with failures_of(target, source), s3s4.device("cpu"), reading(source) as file:
-        data = recognise(file, source, target)
+        data = recognise(file, source, target, wanted)
         with (
-            writing(target) as sink,
+            writing(target, in_place, file) as sink,
             click.progressbar(
                 length=data.total or 0,
                 label=name,
@@ -240,9 +258,8 @@ def calibrate(force: bool, picture: str | None) -> None:
     if picture is not None and not found.comparisons:
         raise Failure(f"{picture}: there is nothing to draw")
     if picture is not None:
-        from s3s4._command import figures as _figures
-
-        save(_figures.cutovers(found), picture)
+        figures = drawing("figures")
+        save(figures.cutovers(found), picture)
 
 
 @commands.command(epilog=NAMES)
@@ -259,9 +276,8 @@ def plot(names: tuple[str, ...], derivative: bool, output: str, **parameters: fl
     if not names and (derivative or any(value is not None for value in parameters.values())):
         raise click.UsageError("Missing argument 'NAME'")
     values = given(parameters, names)
-    from s3s4._command import figures as _figures
-
-    save(_figures.compared(names, values, derivative) if names else _figures.curves(), output)
+    figures = drawing("figures")
+    save(figures.compared(names, values, derivative) if names else figures.curves(), output)
 
 
 @commands.command()
@@ -274,9 +290,8 @@ def demo(output: str) -> None:
     each of eight directions. Values and derivatives are compared with plain
     NumPy, written from the definitions; exit code 1 if they differ.
     """
-    from s3s4._command import demo as _demo
-    from s3s4._command import figures as _figures
-
+    _demo = drawing("demo")
+    figures = drawing("figures")
     height = _demo.heights()
     x = _demo.layer(height)
     rows, columns = height.shape
@@ -292,9 +307,15 @@ def demo(output: str) -> None:
         )
     click.echo()
     channel = _demo.DIRECTIONS.index("SE")
-    save(_figures.terrain(height, x[..., channel], _demo.DIRECTIONS[channel]), output)
+    save(figures.terrain(height, x[..., channel], _demo.DIRECTIONS[channel]), output)
     if max(comparison.difference for comparison in comparisons) > _demo.TOLERANCE:
         raise click.ClickException("values or derivatives differ from NumPy's")
+
+
+def drawing(module: str) -> ModuleType:
+    """Import a module that draws; Matplotlib would obey MPLBACKEND, but nothing is shown here."""
+    os.environ.pop("MPLBACKEND", None)
+    return importlib.import_module(f"s3s4._command.{module}")
 
 
 def save(figure: "Figure", output: str) -> None:
@@ -305,26 +326,6 @@ def save(figure: "Figure", output: str) -> None:
     with failures_of(output), writing(output) as file:
         figure.savefig(file, format=suffix[1:])
     click.echo(f"picture  {output}")
-
-
-@contextmanager
-def failures_of(target: str, source: str | None = None) -> Iterator[None]:
-    """Turn what can go wrong with a user's files into errors of one line."""
-    try:
-        yield
-    except DataError as error:
-        raise Failure(f"{source}: {error}") from error
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        # Opening a file names it. What is left concerns the output: the input is only read.
-        name = source if source is not None and error.filename == source else target
-        raise Failure(f"{name}: {error.strerror or error}") from error
-
-
-def terminate(signum: int, frame: object) -> NoReturn:
-    """Let a polite kill clean up as any other exit does."""
-    raise SystemExit(128 + signum)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -340,28 +341,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code: 0, 2 for what the user can mend, 1 for a failed check, 130 when interrupted.
     """
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        return commands.main(arguments, "s3s4", standalone_mode=False) or 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return error.exit_code
-    except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else "s3s4"
-        click.echo(f"{path}: {error.format_message().rstrip('.')} (see {path} --help)", err=True)
-        return error.exit_code
-    except click.ClickException as error:
-        click.echo(f"s3s4: {error.format_message()}", err=True)
-        return error.exit_code
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
-            raise
-        click.echo(f"s3s4: matplotlib {INSTALL}", err=True)
-        return 2
-    except (OSError, s3s4.GPUUnavailable) as error:
-        click.echo(f"s3s4: {error}", err=True)
-        return 2
-    except click.Abort:
-        return 130
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with signals_as_exceptions():
+        try:
+            return commands.main(arguments, "s3s4", standalone_mode=False) or 0
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            return error.exit_code
+        except (click.ClickException, OSError, s3s4.GPUUnavailable) as error:
+            return report(error)
+        except ModuleNotFoundError as error:
+            if error.name != "matplotlib":
+                raise
+            return report(Failure(f"matplotlib {INSTALL}"))
+        except click.Abort:
+            return INTERRUPTED

@@ -10,7 +10,7 @@
 import math
 import os
 from collections.abc import Iterator
-from io import TextIOWrapper
+from io import BufferedReader, TextIOWrapper
 from itertools import chain, islice
 from typing import IO, Any
 
@@ -30,13 +30,13 @@ class Columns:
 
     Parameters
     ----------
-    source : IO[bytes]
+    source : BufferedReader
         UTF-8 text.
     as_array : bool
         Whether the result is to be a .npy file instead of text.
     """
 
-    def __init__(self, source: IO[bytes], as_array: bool) -> None:
+    def __init__(self, source: BufferedReader, as_array: bool) -> None:
         self._source = source
         # Kept because it closes the source when it is collected.
         self._text = TextIOWrapper(source, "utf-8-sig", newline="")

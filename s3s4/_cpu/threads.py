@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from s3s4._cpu.variant import kernels
+from s3s4._environment import refuse
 
 
 def set_num_threads(n: int) -> None:
@@ -94,9 +95,7 @@ def default_threads(root: Path = Path("/")) -> int:
         try:
             return _checked_threads("S3S4_NUM_THREADS", int(wanted))
         except ValueError:
-            raise ValueError(
-                f"S3S4_NUM_THREADS must be an integer of at least 1, not {wanted!r}"
-            ) from None
+            refuse(ValueError(f"S3S4_NUM_THREADS must be an integer of at least 1, not {wanted!r}"))
     limits = [int(kernels.openmp_max_threads())]
     if not os.environ.get("OMP_NUM_THREADS"):
         if hasattr(os, "sched_getaffinity"):

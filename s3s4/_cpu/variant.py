@@ -12,6 +12,8 @@ from types import ModuleType
 
 import numpy as np
 
+from s3s4._environment import refuse
+
 try:
     from s3s4 import _isa
 except ImportError as error:
@@ -50,7 +52,7 @@ def _choose() -> tuple[str, ModuleType]:
         try:
             return forced, load(forced)
         except ImportError as error:
-            raise ImportError(f"S3S4_ISA={forced}: {error}") from error
+            refuse(ImportError(f"S3S4_ISA={forced}: {error}"))
     try:
         return VARIANTS[0], load(VARIANTS[0])
     except ImportError as error:
