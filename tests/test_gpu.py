@@ -1,14 +1,19 @@
-"""The GPU without one: kernels in Numba's simulator, each part in an interpreter of its own."""
+"""The GPU without one: kernels in Numba's simulator, and what Numba makes of them.
+
+Each part in an interpreter of its own.
+"""
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from support import UFUNCS
+from support import UFUNCS, python
 
 HERE = Path(__file__).parent
 
@@ -66,8 +71,89 @@ def test_doctor_in_the_simulator(tmp_path):
         assert len([line for line in lines if line.startswith(f"{name} ")]) >= 3
 
 
-def test_the_simulator_is_not_timed(tmp_path):
+def test_the_simulator_is_not_timed(tmp_path, monkeypatch):
+    monkeypatch.setenv("S3S4_NUM_THREADS", "1")  # those of the CPU would be
     done = simulated(tmp_path, "-m", "s3s4", "calibrate")
     assert done.returncode == 0, done.stderr
     assert "its times say nothing of a GPU" in done.stdout
     assert "CPU" not in done.stdout
+
+
+# --- Compiled, without a GPU ---------------------------------------------------------------------
+
+DEVICE = """
+import types
+import numpy as np
+import s3s4
+from cuda.core._utils.cuda_utils import CUDAError
+from numba.cuda.cudadrv.driver import CudaAPIError
+from s3s4._gpu import probe
+made_up = types.SimpleNamespace
+def say(error, device=lambda: made_up(name="made up", compute_capability=(9, 0))):
+    def fail(*given):
+        raise error
+    memory = made_up(get_memory_info=lambda: made_up(total=1))
+    probe.cuda = made_up(get_current_device=device or fail, current_context=lambda: memory)
+    probe.on_host.evaluate = fail
+    try:
+        probe.device()
+    except s3s4.GPUUnavailable as unavailable:
+        print(unavailable)
+say(ValueError("no such thing"), None)
+say(AttributeError("numpy has no row_stack"))
+say(CudaAPIError(222, "it results in CUDA_ERROR_UNSUPPORTED_PTX_VERSION"))
+say(CUDAError("CUDA_ERROR_UNSUPPORTED_PTX_VERSION: unsupported toolchain"))
+"""
+
+
+def test_what_is_wrong_is_what_is_blamed():
+    done = python(DEVICE, timeout=200, NUMBA_ENABLE_CUDASIM="0")
+    device, compiler, *driver = done.stdout.splitlines()
+    assert device == "no driver or no device: ValueError: no such thing"
+    assert compiler == (
+        f"numba-cuda {version('numba-cuda')} does not compile a kernel here, with NumPy "
+        f"{version('numpy')} (the driver and the device are there): AttributeError: numpy has no "
+        "row_stack"
+    )
+    assert len(driver) == 2  # as Numba says it and as cuda.core does
+    assert all("the driver may be older" in line for line in driver)
+
+
+COMPILE = """
+import numpy as np
+import gpu_offline
+from numba import types
+from numba.cuda.compiler import compile_cuda
+from s3s4._gpu import kernels
+gpu_offline.pretend_device((9, 0))
+for dtype in gpu_offline.DTYPES:
+    text = kernels.texts(np.dtype(dtype).type, False)["s4_walk"]
+    arguments = gpu_offline.argument_types(text, "walk", dtype)
+    compile_cuda(text, types.void, arguments, cc=(9, 0))
+assert hasattr(np, "row_stack") == (np.lib.NumpyVersion(np.__version__) < "2.5.0")
+print(np.__version__)
+"""
+
+
+@pytest.mark.slow
+def test_kernels_compile_beside_the_newest_numpy(tmp_path):
+    """To LLVM's text, for which NVIDIA's own compilers are not needed."""
+    found = subprocess.run(
+        [HERE.parent / ".ci" / "pythons"], capture_output=True, text=True, check=True
+    )
+    newest = found.stdout.split()[-1]
+    subprocess.run([newest, "-m", "venv", tmp_path / "venv"], check=True)
+    inside = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([inside, "-m", "pip", "install", "-q", "numpy", "numba-cuda"], check=True)
+    package = Path(importlib.util.find_spec("s3s4").origin).parent
+    shutil.copytree(package, tmp_path / "path" / "s3s4")
+    path = os.pathsep.join([str(tmp_path / "path"), str(HERE.parent / "benchmarks")])
+    done = subprocess.run(
+        [inside, "-c", COMPILE],
+        env={**os.environ, "PYTHONPATH": path, "NUMBA_ENABLE_CUDASIM": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    print(f"{newest}: NumPy {done.stdout.strip()}")
