@@ -12,6 +12,8 @@ Grid = Mapping[str, Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]]
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
     """Return a table whose columns line up: the first to the left, numbers to the right."""
+    # A bar in a cell would end it.
+    head, *rows = [[cell.replace("|", r"\|") for cell in cells] for cells in (head, *rows)]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
 
     def line(cells: Sequence[str]) -> str:

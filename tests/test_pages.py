@@ -1,6 +1,7 @@
 """The pages of the activations are those that their command writes today."""
 
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import s3s4
 from support import ELEMENTWISE
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGES = [*DOCS.parent.glob("*.md"), *DOCS.rglob("*.md")]
 
 
 @pytest.fixture
@@ -48,3 +50,17 @@ def test_the_family_has_no_empty_cell():
     for row in rows:
         assert len(row) == len(head)
         assert all(cell.strip() for cell in row)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS.parent)))
+def test_every_row_of_a_table_has_the_cells_of_its_head(page):
+    fenced, width = False, 0
+    for number, line in enumerate(page.read_text("utf-8").splitlines(), 1):
+        fenced ^= line.startswith("```")
+        if fenced or not line.startswith("|"):
+            width = 0
+            continue
+        # A bar that is escaped belongs to its cell.
+        cells = len(re.findall(r"(?<!\\)\|", line.rstrip())) - 1
+        width = width or cells
+        assert cells == width, f"{page}:{number}: {cells} cells, its head has {width}"
