@@ -1,6 +1,4 @@
-"""Write the type stubs of what is public: the activations with their signatures, and the ufuncs.
-
-Usage: python generate_stubs.py formulas.py __init__.py __init__.pyi|ufuncs.pyi OUTPUT
+"""__init__.pyi and ufuncs.pyi: the activations with their signatures, and the ufuncs.
 
 Design:
 - The public objects come from a table, so a type checker cannot find them in the source: their
@@ -11,14 +9,14 @@ Design:
 """
 
 import ast
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from generate import Activation, Formulas, read, table
+from codegen.family import Family
 
+INIT = Path(__file__).parents[3] / "s3s4" / "__init__.py"
 HEADER = '''\
-"""Generated from formulas.py and __init__.py."""
+"""Generated from src/formulas and __init__.py."""
 
 # mypy: disable-error-code="override"
 # Activation takes any parameters; each class here takes its own.
@@ -147,46 +145,32 @@ def overloads(signatures: Iterable[str]) -> list[str]:
     return [line for text in signatures for line in ("    @overload", f"    def {text}: ...")]
 
 
-def package_stub(activations: Sequence[Activation], rows: Sequence[str], init: str) -> str:
+def package(family: Family) -> str:
     """`__init__.pyi`: what `__init__.py` imports, and every activation."""
-    imports = [node for node in ast.parse(init).body if isinstance(node, ast.ImportFrom)]
+    imports = [
+        node for node in ast.parse(INIT.read_text()).body if isinstance(node, ast.ImportFrom)
+    ]
     exports = [alias.asname or alias.name for node in imports for alias in node.names]
-    exports += [*(activation.name for activation in activations), *rows]
-    classes = dict.fromkeys(tuple(activation.parameters) for activation in activations)
-    return HEADER + "\n".join(
-        [
-            *map(ast.unparse, imports),
-            SHARED,
-            *map(class_stub, classes),
-            ROWS,
-            *(f"{a.name}: {class_name(tuple(a.parameters))}" for a in activations),
-            *(f"{name}: _Rows" for name in rows),
-            "",
-            f"__all__ = {exports!r}",
-            "",
-        ]
-    )
+    exports += [activation.name for activation in family.activations]
+    exports += [row.name for row in family.rows]
+    classes = dict.fromkeys(tuple(activation.defaults) for activation in family.activations)
+    return HEADER + "\n".join([
+        *map(ast.unparse, imports),
+        SHARED,
+        *map(class_stub, classes),
+        ROWS,
+        *(f"{a.name}: {class_name(tuple(a.defaults))}" for a in family.activations),
+        *(f"{row.name}: _Rows" for row in family.rows),
+        "",
+        f"__all__ = {exports!r}",
+        "",
+    ])  # fmt: skip
 
 
-def ufuncs_stub(formulas: Formulas) -> str:
-    """`ufuncs.pyi`: every public function of the table."""
-    names = [function.name for function in table(formulas) if function.public]
-    names += [name for row in formulas.rows() for name in (row, f"{row}_vjp")]
-    lines = ['"""Generated from formulas.py."""', "", "import numpy as np", ""]
+def ufuncs(family: Family) -> str:
+    """`ufuncs.pyi`: every public function of the tables."""
+    names = [function.name for function in family.functions if function.is_public]
+    names += [function.name for function in family.row_functions]
+    lines = ['"""Generated from src/formulas."""', "", "import numpy as np", ""]
     lines += [f"{name}: np.ufunc" for name in names]
     return "\n".join([*lines, "", f"__all__ = {names!r}", ""])
-
-
-def main(source: str, init: str, kind: str, output: str) -> None:
-    formulas = Formulas(read(source))
-    texts = {
-        "__init__.pyi": lambda: package_stub(
-            formulas.activations(), formulas.rows(), Path(init).read_text()
-        ),
-        "ufuncs.pyi": lambda: ufuncs_stub(formulas),
-    }
-    Path(output).write_text(texts[kind]())
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,0 +1,159 @@
+"""What the formulas are about: activations with their derivatives, and row functions.
+
+Design:
+- An activation is a public function that is not a derivative of another one, by its exact name:
+  `name_d<argument>`. What starts like one and is none is an activation itself.
+- What its name would collide with in a target is refused here, for all targets.
+"""
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from codegen.ir import Function, Node, read
+from codegen.read import Formulas
+
+MAX_PARAMETERS = 3
+"""What kernels.pyx, whose arrays of operands have a fixed size, has room for."""
+RESERVED = {
+    "auto", "break", "case", "char", "const", "default", "do", "double", "enum", "extern", "float",
+    "goto", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof",
+    "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile",
+    "g", "i", "in", "m", "n", "out", "start",
+}  # fmt: skip
+"""Words of C, and names of the generated functions' own, which no input may have."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function of elements, the defaults of its parameters, and its derivatives by what."""
+
+    value: Function
+    defaults: Mapping[str, float]
+    derivatives: Mapping[str, Function]
+
+    @property
+    def name(self) -> str:
+        return self.value.name
+
+
+@dataclass(frozen=True)
+class RowFunction:
+    """A function of rows, and g times its Jacobian."""
+
+    value: Function
+    product: Function
+
+    @property
+    def name(self) -> str:
+        return self.value.name
+
+
+class Family:
+    """Every activation and row function, and the tables of what the kernels compute of them."""
+
+    def __init__(self, formulas: Formulas) -> None:
+        self.formulas = formulas
+        functions = formulas.functions
+        reducing = [name for name, f in functions.items() if any(n.is_of_row for n in f.nodes)]
+        of_rows = dict.fromkeys(name.removesuffix("_vjp") for name in reducing)
+        self.rows = [self._row_function(name, reducing) for name in of_rows]
+        names = [name for name in functions if name.removesuffix("_vjp") not in of_rows]
+        derivatives = {f"{name}_d{by}" for name in names for by in functions[name].inputs}
+        self.activations = [self._activation(name) for name in names if name not in derivatives]
+        self.functions = [f for activation in self.activations for f in table(activation)]
+        self.row_functions = [f for row in self.rows for f in (row.value, row.product)]
+        self._check_names()
+
+    def _activation(self, name: str) -> Activation:
+        functions, definitions = self.formulas.functions, self.formulas.definitions
+        function, takes = functions[name], definitions[name].node.args
+        if function.inputs[:1] != ("x",) or len(takes.defaults) != len(function.inputs) - 1:
+            self.formulas.refuse(name, f"{name} must take x, then parameters that have defaults")
+        if len(takes.defaults) > MAX_PARAMETERS:
+            self.formulas.refuse(name, f"{name} has more than {MAX_PARAMETERS} parameters")
+        by = {argument: f"{name}_d{argument}" for argument in function.inputs}
+        for derivative in by.values():
+            if derivative not in functions:
+                self.formulas.refuse(name, f"the derivative {derivative} is missing")
+            if ast.unparse(definitions[derivative].node.args) != ast.unparse(takes):
+                self.formulas.refuse(derivative, f"{derivative} must take what {name} takes")
+        for one in (name, *by.values()):
+            if len(functions[one].outputs) != 1:
+                self.formulas.refuse(one, f"{one} must return one value")
+        defaults = zip(function.inputs[1:], map(self._default(name), takes.defaults), strict=True)
+        derivatives = {argument: functions[derivative] for argument, derivative in by.items()}
+        return Activation(function, dict(defaults), derivatives)
+
+    def _default(self, name: str) -> Callable[[ast.expr], float]:
+        def value(node: ast.expr) -> float:
+            try:
+                return float(ast.literal_eval(node))
+            except (TypeError, ValueError):
+                self.formulas.definitions[name].refuse(node, "a default is a number")
+
+        return value
+
+    def _row_function(self, name: str, reducing: list[str]) -> RowFunction:
+        product = f"{name}_vjp"
+        for one, inputs in ((name, ("x",)), (product, ("g", "x"))):
+            if one not in self.formulas.functions:
+                self.formulas.refuse(name if one == product else product, f"{one} is missing")
+            function = self.formulas.functions[one]
+            if function.inputs != inputs or len(function.outputs) != 1:
+                takes = " and ".join(inputs)
+                self.formulas.refuse(one, f"{one} must take {takes}, and return one value")
+            if one not in reducing:
+                self.formulas.refuse(one, f"{one} has neither a largest element nor a total")
+        return RowFunction(self.formulas.functions[name], self.formulas.functions[product])
+
+    def _check_names(self) -> None:
+        """Refuse what would be another thing in the text of a target."""
+        seen: set[str] = set()
+        for function in (*self.functions, *self.row_functions):
+            owner = function.name
+            while owner not in self.formulas.definitions:
+                owner = owner.rpartition("_")[0]
+            if function.name in seen:
+                self.formulas.refuse(owner, f"there would be two functions {function.name}")
+            seen.add(function.name)
+            for name in function.inputs:
+                if name in RESERVED and not (name == "g" and not function.is_public):
+                    self.formulas.refuse(owner, f"{name} is a name of the generated code's own")
+
+
+def table(activation: Activation) -> list[Function]:
+    """What the kernels have of an activation: each function, and those that share their nodes."""
+    value, by, name = activation.value, activation.derivatives, activation.name
+    g = read("g")
+    both = Function(
+        f"{name}_value_dx",
+        f"{name} and its derivative by x, in one pass.",
+        value.inputs,
+        (*value.outputs, *by["x"].outputs),
+        names_of(value, by["x"]),
+    )
+    backward = Function(
+        f"{name}_backward",
+        f"g times each derivative of {name}.",
+        ("g", *value.inputs),
+        tuple(Node("mul", g, one.outputs[0]) for one in by.values()),
+        names_of(*by.values()),
+    )
+    return [value, *by.values(), both, backward]
+
+
+def names_of(*functions: Function) -> dict[Node, str]:
+    """The names of several functions' nodes: the first that gives one has its way."""
+    found: dict[Node, str] = {}
+    for function in functions:
+        for node, name in function.names.items():
+            found.setdefault(node, name)
+    return found
+
+
+def family(folder: Path) -> Family:
+    """Everything that the files of a folder state."""
+    files = [folder / "activations.py", folder / "rows.py"]
+    return Family(Formulas({path.name: path.read_text() for path in files}))

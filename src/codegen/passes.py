@@ -1,0 +1,118 @@
+"""Rewrites of functions: what a processor would rather compute, with the same meaning."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from codegen.ir import COMPARISONS, PRODUCTS, Function, Node, settled, walk
+
+
+def rewritten(function: Function, rule: Callable[[Node], Node]) -> Function:
+    """Every node, after its arguments, as a rule makes it; names follow."""
+    new: dict[Node, Node] = {}
+    for node in walk([*function.outputs, *function.names]):
+        new[node] = rule(Node(node.op, *(new[arg] for arg in node.args), text=node.text))
+    names: dict[Node, str] = {}
+    for node, name in function.names.items():
+        names.setdefault(new[node], name)
+    return replace(function, outputs=tuple(new[o] for o in function.outputs), names=names)
+
+
+def without_idle_scales(function: Function) -> Function:
+    """e^-(k u) at once where 2^64 e^-(k u) is wanted for its unscaled value alone."""
+    scaled_too = {*function.outputs}.union(
+        *(node.args for node in function.nodes if node.op != "unscaled")
+    )
+
+    def rule(node: Node) -> Node:
+        match node:
+            case Node(op="unscaled", args=(Node(op="scaled_exp_neg_product") as product,)):
+                if product not in scaled_too:
+                    return Node("exp_neg_product", *product.args)
+        return node
+
+    return rewritten(function, rule)
+
+
+def ordinary(function: Function) -> Function:
+    """What is left where every parameter is known to be a usual number, and not negative."""
+
+    def rule(node: Node) -> Node:
+        match node:
+            case Node(op="select", args=(Node(op="ge", args=(k, Node(text="0.0"))), yes, _)):
+                return yes if k in function.parameters else node
+            case Node(op="abs", args=(k,)) if k.leaves <= function.parameters:
+                return k
+            case Node(op=op, args=(k, u)) if op in PRODUCTS and k.leaves <= function.parameters:
+                return Node(f"{op}_ordinary", k, u)
+        return node
+
+    return rewritten(function, rule)
+
+
+def uniform(function: Function) -> Function:
+    """Products whose first factor a whole loop shares."""
+
+    def rule(node: Node) -> Node:
+        if node.op in PRODUCTS and node.args[0].leaves <= function.parameters:
+            return Node(f"{node.op}_uniform", *node.args)
+        return node
+
+    return rewritten(function, rule)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One pass over the elements: what it computes, from what earlier loops left."""
+
+    steps: tuple[Node, ...]
+    targets: tuple[Node, ...]
+    known: tuple[Node, ...]
+
+
+def loops(function: Function, shared: frozenset[Node], at_once: bool) -> list[Loop]:
+    """A loop for each costly node and one for the rest, or one for all.
+
+    One long body would overflow the window in which a core looks for independent work. What is
+    cheap is computed again in each loop that needs it.
+    """
+    nodes = function.nodes
+    once = settled(nodes, shared)
+    costly = [] if at_once else [node for node in function.costly if node not in once]
+    found = []
+    for index, targets in enumerate([*((node,) for node in costly), function.outputs]):
+        known = (*costly[:index],)
+        needed = {*walk(targets, {*known, *once})}
+        found.append(Loop(tuple(node for node in nodes if node in needed), targets, known))
+    return found
+
+
+def operations(function: Function) -> int:
+    """How many an element takes, beside those that parameters alone decide.
+
+    Of what parameters choose between, the longer. A fused one counts as the two that it is; what a
+    selection or a sign takes is not counted twice.
+    """
+    once = settled(function.nodes, function.parameters)
+    free = COMPARISONS | {"neg"}
+
+    def chosen(branch: int) -> Callable[[Node], Node]:
+        def rule(node: Node) -> Node:
+            is_choice = node.op == "select" and node.args[0].leaves <= function.parameters
+            return node.args[branch] if is_choice else node
+
+        return rule
+
+    return max(
+        sum(
+            1 + (node.op == "fma")
+            for node in rewritten(function, chosen(branch)).nodes
+            if node.args and node.op not in free and node not in once
+        )
+        for branch in (1, 2)
+    )
+
+
+def uses(nodes: Iterable[Node], outputs: Iterable[Node]) -> Counter[Node]:
+    """How often each node is an argument or an output."""
+    return Counter([*(arg for node in nodes for arg in node.args), *outputs])

@@ -1,0 +1,1 @@
+"""One file a target: a language, or a table that somebody reads."""

@@ -1,0 +1,154 @@
+"""s3s4.h: functions of one element, and of blocks of elements that compilers vectorise.
+
+Design:
+- A block function runs over 512 bytes at a time and gives every exponential a loop of its own, into
+  an array on the stack. Where it is short, and its constants fit the registers, one loop is better:
+  the exponentials of one element hide the division of another.
+- Meanwhile a later block is fetched from memory. More than eight lines of an array at once would
+  make the processor wait for them.
+- What depends on nothing but constants and on parameters that a whole loop shares is computed once,
+  before the loop.
+"""
+
+from codegen.family import Family
+from codegen.ir import Function, Node, settled
+from codegen.passes import Loop, loops, operations, ordinary, uniform, without_idle_scales
+from codegen.targets.c_elements import BLOCKS, TAKEN, TYPES, element, language
+from codegen.text import Writer
+
+SHORT = {8: "S3S4_FMA", 24: "S3S4_REGISTERS >= 32"}
+"""Operations up to which one loop is better than several, by what it needs."""
+HEAD = """\
+/* s3s4.h: every activation as C99 functions, generated from src/formulas.
+ *
+ * s3s4_<name>_<f32|f64|ld>(x, parameters...) computes one element.
+ * s3s4_<name>_block_<f32|f64>(n, in, out) computes n elements, n a multiple of 16, from arrays
+ * in[0] = x, in[1] = first parameter, ... to arrays out[0], ...; out may be one of in.
+ * s3s4_<name>_ordinary_<f32|f64>, where there is one, takes parameters from 0 to S3S4_ORDINARY_MAX
+ * and is faster. s3s4_<name>_uniform_<f32|f64> takes parameters of one element each, from
+ * -S3S4_ORDINARY_MAX to S3S4_ORDINARY_MAX, or NaN. All give the same bits.
+ *
+ * C99 and C++17, no library but libm. Compilers vectorise the block functions with -O3
+ * -fno-math-errno -fno-trapping-math and flags for the processor; with -ffast-math, or any part of
+ * it that changes results, they refuse to be compiled. After Python.h, s3s4_import() gives an
+ * extension module the functions of the installed package instead (s3s4_api.h).
+ */
+#ifndef S3S4_H
+#define S3S4_H
+
+#include "vecmath.h"
+
+#include "blocks.h"
+"""
+FOOT = """\
+#include "rows.h"
+
+#ifdef Py_PYTHON_H
+#include "s3s4_api.h"
+#endif
+
+#if defined(__clang__)
+#pragma float_control(pop)
+#endif
+
+#endif
+"""
+
+
+def header(family: Family) -> str:
+    """Every function of the table."""
+    parts = [HEAD]
+    for function in map(without_idle_scales, family.functions):
+        parts += [element(function, kind) for kind in TYPES if function.is_public]
+        for kind in BLOCKS:
+            parts += [block(one, kind, form) for form, one in forms(function).items()]
+    return "\n\n".join([*parts, FOOT])
+
+
+def forms(function: Function) -> dict[str, Function]:
+    """The block functions that differ: what has no parameters needs but one."""
+    if not function.parameters:
+        return {"block": uniform(function)}
+    special = ordinary(function)
+    found = {"block": function, "uniform": uniform(function)}
+    return found if special.outputs == function.outputs else {**found, "ordinary": special}
+
+
+def block(function: Function, kind: str, form: str) -> str:
+    """Any multiple of 16 elements."""
+    ctype = TYPES[kind]
+    shared = function.parameters if form == "uniform" else frozenset()
+    once = settled(function.nodes, shared)
+    used = {node.text: node in once for node in function.nodes if node.op == "input"}
+    writer = Writer(function, language(kind), TAKEN)
+    before = [
+        *((n, f"in[{i}][0]") for i, n in enumerate(function.inputs) if used.get(n)),
+        *writer.assignments(node for node in function.nodes if node in once and shared),
+    ]
+    arrays = [name for name in function.inputs if used.get(name) is False]
+    pointers = {
+        f"in_{name}": f"const {ctype} *in_{name} = in[{function.inputs.index(name)}] + start;"
+        for name in arrays
+    }
+    outs = [f"out_{i}" for i in range(len(function.outputs))]
+    pointers |= {out: f"{ctype} *{out} = out[{i}] + start;" for i, out in enumerate(outs)}
+
+    def in_blocks(at_once: bool) -> list[str]:
+        every = loops(function, shared, at_once)
+        stored = {node: f"block_{i}" for i, node in enumerate(every[-1].known)}
+        lines = [
+            f"    for (ptrdiff_t start = 0; start < n; start += S3S4_BLOCK({ctype})) {{",
+            f"        const ptrdiff_t m = S3S4_LENGTH(n - start, S3S4_BLOCK({ctype}));",
+            *(f"        {declaration}" for declaration in pointers.values()),
+            *(f"        S3S4_FETCH({pointer});" for pointer in pointers),
+            *(f"        {ctype} {name}[S3S4_BLOCK({ctype})];" for name in stored.values()),
+        ]
+        for one in every:
+            targets = outs if one is every[-1] else [stored[node] for node in one.targets]
+            lines += element_loop(one, ctype, writer.inner(), arrays, stored, targets)
+        return [*lines, "    }"]
+
+    conditions = [needs for most, needs in SHORT.items() if operations(function) <= most]
+    if (
+        conditions
+        and not once.issuperset(function.costly)
+        and (form != "block" or not function.parameters)
+    ):
+        body = [f"#if {conditions[0]}", *in_blocks(True), "#else", *in_blocks(False), "#endif"]
+    else:
+        body = in_blocks(False)
+    return "\n".join([
+        "S3S4_UNUSED",
+        f"static void s3s4_{function.name}_{form}_{kind}(",
+        f"    ptrdiff_t n, const {ctype} *const *in, {ctype} *const *out) {{",
+        *(f"    const {ctype} {name} = {text};" for name, text in before),
+        *body,
+        "}",
+    ])  # fmt: skip
+
+
+def element_loop(
+    loop: Loop,
+    ctype: str,
+    writer: Writer,
+    arrays: list[str],
+    stored: dict[Node, str],
+    targets: list[str],
+) -> list[str]:
+    """One loop over a block, from inputs and what earlier loops stored to targets."""
+    needed = {arg for node in loop.steps for arg in node.args} | {*loop.targets}
+    reads = [node.text for node in loop.steps if node.op == "input"]
+    steps = [
+        *((name, f"in_{name}[i]") for name in arrays if name in reads),
+        *((writer.name(node), f"{stored[node]}[i]") for node in loop.known if node in needed),
+        *writer.assignments(loop.steps),
+    ]
+    values = [writer.text(target) for target in loop.targets]
+    return [
+        "        S3S4_INDEPENDENT",
+        "        for (ptrdiff_t i = 0; i < m; i++) {",
+        *(f"            const {ctype} {name} = {text};" for name, text in steps),
+        *(f"            const {ctype} new_{j} = {value};" for j, value in enumerate(values)),
+        *(f"            {target}[i] = new_{j};" for j, target in enumerate(targets)),
+        "        }",
+    ]
