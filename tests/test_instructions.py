@@ -137,15 +137,17 @@ def test_compiler_reports_every_loop_vectorised(
     if variant not in s3s4._cpu.VARIANTS:
         pytest.skip(f"no variant {variant} on this machine")
     header = tmp_path / "s3s4.h"
-    for script, name in (("generate.py", "s3s4.h"), ("generate_rows.py", "rows.h")):
-        generate = [
-            ROOT / "src" / script,
-            ROOT / "src" / "formulas" / "activations.py",
-            name,
-            tmp_path / name,
-        ]
-        neighbours = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-        subprocess.run([sys.executable, *generate], env=neighbours, check=True)
+    neighbours = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    generate = [sys.executable, "-m", "codegen", tmp_path, tmp_path / "depfile"]
+    subprocess.run(generate, env=neighbours, check=True)
+    rows = [
+        sys.executable,
+        ROOT / "src" / "generate_rows.py",
+        ROOT / "src" / "formulas" / "activations.py",
+        "rows.h",
+        tmp_path / "rows.h",
+    ]
+    subprocess.run(rows, env=neighbours, check=True)
     text = header.read_text()
     form = r"(?:block|ordinary|uniform)_f\d\d"
     functions = re.findall(rf"^static void (s3s4_\w+_{form})\(", text, re.M)

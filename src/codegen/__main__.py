@@ -1,7 +1,4 @@
-"""Write every target into a folder: python -m codegen FOLDER DEPFILE.
-
-A file whose text is what it was is left alone: what is compiled from it need not be again.
-"""
+"""Write every target into a folder, and what they depend on: python -m codegen FOLDER DEPFILE."""
 
 import sys
 from pathlib import Path
@@ -26,10 +23,9 @@ TARGETS = {
 
 def main(folder: str, depfile: str) -> None:
     formulas = family(SOURCE / "formulas")
-    for name, text in {name: target(formulas) for name, target in TARGETS.items()}.items():
-        output = Path(folder, name)
-        if not output.exists() or output.read_text() != text:
-            output.write_text(text)
+    texts = {name: target(formulas) for name, target in TARGETS.items()}
+    for name, text in texts.items():
+        Path(folder, name).write_text(text)
     dependencies = " ".join(str(path).replace(" ", "\\ ") for path in read_files())
     Path(depfile).write_text(f"{Path(folder, next(iter(TARGETS)))}: {dependencies}\n")
 

@@ -22,7 +22,20 @@ RESERVED = {
     "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile",
     "g", "i", "in", "m", "n", "out", "start",
 }  # fmt: skip
-"""Words of C, and names of the generated functions' own, which no input may have."""
+"""Words of C, and names of the generated functions' own, which no parameter may have."""
+MADE = {
+    "array",
+    "backward",
+    "block",
+    "long",
+    "ordinary",
+    "packed",
+    "row",
+    "rows",
+    "uniform",
+    "value",
+}
+"""What targets add to a name."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,8 @@ class Family:
             self.formulas.refuse(name, f"{name} must take x, then parameters that have defaults")
         if len(takes.defaults) > MAX_PARAMETERS:
             self.formulas.refuse(name, f"{name} has more than {MAX_PARAMETERS} parameters")
+        values = map(self._default(name), takes.defaults)
+        defaults = dict(zip(function.inputs[1:], values, strict=True))
         by = {argument: f"{name}_d{argument}" for argument in function.inputs}
         for derivative in by.values():
             if derivative not in functions:
@@ -82,16 +97,18 @@ class Family:
         for one in (name, *by.values()):
             if len(functions[one].outputs) != 1:
                 self.formulas.refuse(one, f"{one} must return one value")
-        defaults = zip(function.inputs[1:], map(self._default(name), takes.defaults), strict=True)
         derivatives = {argument: functions[derivative] for argument, derivative in by.items()}
-        return Activation(function, dict(defaults), derivatives)
+        return Activation(function, defaults, derivatives)
 
     def _default(self, name: str) -> Callable[[ast.expr], float]:
         def value(node: ast.expr) -> float:
             try:
-                return float(ast.literal_eval(node))
-            except (TypeError, ValueError):
+                default = ast.literal_eval(node)
+            except ValueError:
+                default = None
+            if type(default) not in (int, float):
                 self.formulas.definitions[name].refuse(node, "a default is a number")
+            return float(default)
 
         return value
 
@@ -110,17 +127,15 @@ class Family:
 
     def _check_names(self) -> None:
         """Refuse what would be another thing in the text of a target."""
-        seen: set[str] = set()
-        for function in (*self.functions, *self.row_functions):
-            owner = function.name
-            while owner not in self.formulas.definitions:
-                owner = owner.rpartition("_")[0]
-            if function.name in seen:
-                self.formulas.refuse(owner, f"there would be two functions {function.name}")
-            seen.add(function.name)
-            for name in function.inputs:
-                if name in RESERVED and not (name == "g" and not function.is_public):
-                    self.formulas.refuse(owner, f"{name} is a name of the generated code's own")
+        for name in self.formulas.functions:
+            owner, _, last = name.removesuffix("_dx").rpartition("_")
+            if last in MADE and owner in self.formulas.functions:
+                self.formulas.refuse(name, f"{name} is made of {owner}")
+        for activation in self.activations:
+            for parameter in activation.defaults:
+                if parameter in RESERVED:
+                    reason = f"{parameter} is a name of the generated code's own"
+                    self.formulas.refuse(activation.name, reason)
 
 
 def table(activation: Activation) -> list[Function]:

@@ -50,11 +50,11 @@ def ordinary(function: Function) -> Function:
     return rewritten(function, rule)
 
 
-def uniform(function: Function) -> Function:
-    """Products whose first factor a whole loop shares."""
+def uniform(function: Function, shared: frozenset[Node]) -> Function:
+    """Products whose first factor follows from numbers, and inputs, that a whole loop shares."""
 
     def rule(node: Node) -> Node:
-        if node.op in PRODUCTS and node.args[0].leaves <= function.parameters:
+        if node.op in PRODUCTS and node.args[0].leaves <= shared:
             return Node(f"{node.op}_uniform", *node.args)
         return node
 

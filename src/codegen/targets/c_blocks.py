@@ -67,11 +67,13 @@ def header(family: Family) -> str:
 
 def forms(function: Function) -> dict[str, Function]:
     """The block functions that differ: what has no parameters needs but one."""
-    if not function.parameters:
-        return {"block": uniform(function)}
-    special = ordinary(function)
-    found = {"block": function, "uniform": uniform(function)}
-    return found if special.outputs == function.outputs else {**found, "ordinary": special}
+    found = {"block": uniform(function, frozenset())}
+    if function.parameters:
+        found["uniform"] = uniform(function, function.parameters)
+        special = ordinary(function)
+        if special.outputs != function.outputs:
+            found["ordinary"] = special
+    return found
 
 
 def block(function: Function, kind: str, form: str) -> str:

@@ -1,0 +1,248 @@
+"""Formulas become nodes, and nodes text: what is refused, and that names mean nothing.
+
+The header's polynomials are those that src/formulas/remez.py prints.
+"""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SRC = ROOT / "src"
+sys.path.insert(0, str(SRC))
+
+from codegen.family import Family, family  # noqa: E402
+from codegen.read import Formulas  # noqa: E402
+from codegen.source import Refused  # noqa: E402
+from codegen.targets import c_blocks, c_tables, cython  # noqa: E402
+
+FORMULAS = SRC / "formulas"
+HEADERS = ("arithmetic.h", "blocks.h", "vecmath.h")
+ENTRY = '''"""Formulas."""
+
+
+def bump(x, a=1.0):
+    """A bump."""
+    E = exp_neg(abs(x))
+    return a * E / (1 + E)
+
+
+def bump_dx(x, a=1.0):
+    """By x."""
+    E = exp_neg(abs(x))
+    return (a if x < 0 else -a) * E / ((1 + E) * (1 + E))
+
+
+def bump_da(x, a=1.0):
+    """By a."""
+    E = exp_neg(abs(x))
+    return E / (1 + E)
+'''
+ROWS = '''
+
+def share(x):
+    """The share of a total."""
+    T = total(x)
+    return x / T
+
+
+def share_vjp(g, x):
+    """g times its Jacobian."""
+    T, D = total(x), total(g * x)
+    return (g - D / T) / T
+'''
+LAST = "    return a * E / (1 + E)"
+
+
+def read(text: str) -> Family:
+    return Family(Formulas({"activations.py": text}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "reason"),
+    [
+        (LAST, "    return [E]", 7, "List"),
+        (LAST, "    return sin(E)", 7, "sin"),
+        (LAST, "    return E ** 2", 7, "Pow"),
+        (LAST, "    return 0 < x < 1", 7, "one comparison"),
+        (LAST, "    return 1j * E", 7, "1j"),
+        (LAST, "    return True * E", 7, "True"),
+        (LAST, "    return missing * E", 7, "missing"),
+        (LAST, "    E = 1 + x\n    return E", 7, "assigned twice"),
+        (LAST, "    return a * (x < E)", 7, "truth value"),
+        (LAST, "    return x < E", 7, "truth value"),
+        (LAST, "    return E if x else a", 7, "is a number"),
+        (LAST, "    return copysign(E)", 7, "copysign takes 2 values, not 1"),
+        (LAST, "    return abs(x=E)", 7, "no keywords"),
+        (LAST, "    return E, a", 4, "one value"),
+        (LAST, "    return bump(x, a)", 7, "calls itself"),
+        (LAST, "    return bump_da(x)", 7, "bump_da takes 2 values, not 1"),
+        (LAST, "    a, b = E\n    return a", 7, "2 names for 1 values"),
+        (LAST, "    a.b = E\n    return a", 7, "Attribute"),
+        (LAST, "    E * a", 7, "Expr"),
+        ("    E = exp_neg(abs(x))\n", "    while x:\n        pass\n", 6, "While"),
+        ("def bump(x, a=1.0)", "def bump(x, a)", 4, "defaults"),
+        ("def bump(x, a=1.0)", "def bump(x, *a)", 4, "plain arguments"),
+        ("def bump(x, a=1.0)", "def bump(x, a='1')", 4, "a default is a number"),
+        ("def bump(x, a=1.0)", "@cache\ndef bump(x, a=1.0)", 5, "decorator"),
+        ("def bump_dx(x, a=1.0)", "def bump_dx(x, a=2.0)", 10, "must take what bump takes"),
+        ("def bump_da", "def other_da", 4, "bump_da"),
+        ("def bump_da", "def bump_dual", 4, "bump_da"),
+        ("def bump_da", "def bump_dx", 16, "defined twice"),
+        ('    """A bump."""\n', "", 4, "docstring"),
+        ('"""Formulas."""', "import math", 1, "Import"),
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_is_refused_with_its_line(old, new, line, reason):
+    assert old in ENTRY
+    with pytest.raises(Refused, match=rf"^activations\.py:{line}: .*{re.escape(reason)}"):
+        read(ENTRY.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("name", ["g", "n", "in_", "double", "i"])
+def test_a_parameter_whose_name_a_target_cannot_have_is_refused(name):
+    text = re.sub(r"\ba\b", name, ENTRY).replace("_da", f"_d{name}")
+    if name == "in_":
+        assert read(text)
+    else:
+        with pytest.raises(
+            Refused, match=rf"^activations\.py:4: {name} is a name of the generated"
+        ):
+            read(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "reason"),
+    [
+        ("def share_vjp", "def other_vjp", 22, "share_vjp is missing"),
+        ("def share(x)", "def share(x, b)", 22, "share must take x"),
+        ("x / T", "x", 22, "neither a largest element nor a total"),
+        ("total(g * x)", "total(total(x))", 30, "one number of a row"),
+    ],
+)
+def test_row_functions_are_refused_with_their_line(old, new, line, reason):
+    assert old in ROWS
+    with pytest.raises(Refused, match=rf"^activations\.py:{line}: .*{re.escape(reason)}"):
+        read(ENTRY + ROWS.replace(old, new, 1))
+
+
+def test_what_starts_like_a_derivative_and_is_none_is_an_activation():
+    text = ENTRY + ENTRY.partition("\n\n\n")[2].replace("bump", "bump_dual").join(["\n\n", ""])
+    assert [activation.name for activation in read(text).activations] == ["bump", "bump_dual"]
+
+
+@pytest.mark.parametrize("name", ["bump_value_dx", "bump_backward", "bump_array"])
+def test_a_name_that_a_target_makes_is_refused(name):
+    text = ENTRY + "\n\n" + ENTRY.partition("\n\n\n")[2].replace("bump", name)
+    with pytest.raises(Refused, match=f"{name} is made of bump"):
+        read(text)
+
+
+class Renamed(ast.NodeTransformer):
+    """Every local of every function by another name; arguments keep theirs."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        arguments = {argument.arg for argument in node.args.args}
+        for child in ast.walk(node):
+            if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+                assert child.id not in arguments
+        local = {
+            child.id
+            for child in ast.walk(node)
+            if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store)
+        }
+        for child in ast.walk(node):
+            if isinstance(child, ast.Name) and child.id in local:
+                child.id = f"q{sorted(local).index(child.id)}_of_{node.name}"
+        return node
+
+
+def without_names(text: str) -> str:
+    """The text with its variables numbered in each function, in the order of their declarations."""
+    parts = []
+    for function in text.split("\n\n"):
+        numbers: dict[str, str] = {}
+        for line in function.splitlines():
+            declared = re.match(r"( *const (?:long )?\w+ )(\w+)( = .*)", line)
+            before, name, rest = declared.groups() if declared else (line, "", "")
+            words = [re.sub(r"\w+", lambda m: numbers.get(m[0], m[0]), w) for w in (before, rest)]  # noqa: B023
+            if name:
+                numbers[name] = f"v{len(parts)}"
+            parts.append(numbers.get(name, "").join(words))
+    return "\n".join(parts)
+
+
+def test_names_mean_nothing():
+    texts = {path.name: path.read_text() for path in FORMULAS.glob("[ar]*s.py")}
+    assert {"activations.py", "rows.py"} == texts.keys()
+    # The digits of numbers are not in the tree, and must not be lost when it is written again.
+    renamed = {}
+    for name, text in texts.items():
+        tree = ast.parse(text)
+        lines = text.splitlines()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and type(node.value) is float:
+                digits = lines[node.lineno - 1][node.col_offset : node.end_col_offset]
+                node.value = f"<{digits}>"
+        renamed[name] = re.sub(r"'<(.*?)>'", r"\1", ast.unparse(Renamed().visit(tree)))
+    found, other = (c_blocks.header(Family(Formulas(which))) for which in (texts, renamed))
+    assert found != other
+    assert without_names(found) == without_names(other)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_an_entry_in_formulas_is_all_a_function_needs(tmp_path):
+    (tmp_path / "s3s4.h").write_text(c_blocks.header(read(ENTRY)).replace('#include "rows.h"', ""))
+    for header in HEADERS:
+        shutil.copy(SRC / "kernels" / header, tmp_path)
+    (tmp_path / "main.c").write_text(
+        '#include <stdio.h>\n#include "s3s4.h"\n'
+        "int main(void) {\n"
+        "    double both[2];\n"
+        "    s3s4_bump_value_dx_f64(-0.5, 3.0, both, both + 1);\n"
+        '    printf("%.17g %.17g %.17g", both[0], both[1], s3s4_bump_da_f64(-0.5, 3.0));\n'
+        "}\n"
+    )
+    program = tmp_path / "program"
+    command = ["cc", "-std=c99", "-o", program, tmp_path / "main.c", "-lm"]
+    subprocess.run(command, check=True, capture_output=True)
+    printed = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    half = np.exp(-0.5)
+    expected = [3 * half / (1 + half), 3 * half / (1 + half) ** 2, half / (1 + half)]
+    assert np.allclose([float(v) for v in printed.split()], expected, rtol=1e-15, atol=0)
+
+
+def test_a_function_shares_the_nodes_of_its_derivative():
+    """Whatever each calls it, and also where it stands inside of an expression."""
+    text = ENTRY.replace(
+        "    E = exp_neg(abs(x))\n    return (a", "    W = 1 + exp_neg(abs(x))\n    return (a"
+    )
+    text = text.replace("* E / ((1 + E) * (1 + E))", "* (W - 1) / (W * W)")
+    both = {function.name: function for function in read(text).functions}["bump_value_dx"]
+    assert len(both.costly) == 1
+
+
+def test_defaults_that_cython_can_have():
+    """Plain literals alone, and none before a parameter that has no default."""
+    assert cython.defaults(family(FORMULAS))["hardtanh"] == {"max": 1.0}
+
+
+def test_strings_of_c():
+    assert c_tables.string('a "b" \\ c\nd') == '"a \\"b\\" \\\\ c\\n"\n     "d"'
+
+
+@pytest.mark.slow
+def test_the_polynomials_are_those_of_the_remez_exchange():
+    command = [sys.executable, FORMULAS / "remez.py"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    literals = re.findall(r"^  (-?\d\S+)$", printed, re.MULTILINE)
+    announced = re.findall(r": c(\d+) to c(\d+)$", printed, re.MULTILINE)
+    header = re.sub(r"\s", "", (SRC / "kernels" / "vecmath.h").read_text())
+    assert len(literals) == sum(int(last) - int(first) + 1 for first, last in announced) > 0
+    assert not [text for text in literals if not re.search(rf"{re.escape(text)}[;,)]", header)]
