@@ -135,19 +135,20 @@ def kernels(function: str, dtype: str) -> Iterator[Kernel]:
 
     pretend_device(CAPABILITIES[0])
     scalar = np.dtype(dtype).type
+    inputs, outputs = backend._formulas_gpu.FUNCTIONS[function]
+    absent = set() if {*inputs} - {"g", "x"} else {"full"}
+    if "g" not in inputs or outputs == 1:
+        absent.add("reduce")
     for form in FORMS:
-        name = f"{function}_{form}"
-        if form in ("shared", "full"):
-            name += f"_{backend.width(scalar)}"
-        text = backend.texts(scalar, form == "shared").get(name)
-        if text is not None:
+        if form not in absent:
+            text = backend.text(function, form, scalar, form == "shared")
             yield compiled(function, text, form, dtype)
-        # Indices of 64 bits, for axes of more than 2^30, take registers: the largest bodies tell.
-        if text is not None and form in ("walk", "reduce") and function.endswith("_backward"):
-            wide = backend.texts(scalar, False, np.int64)[name]
-            yield compiled(function, wide, f"{form} wide", dtype)
+            # Indices of 64 bits, for axes of more than 2^30, take registers: large bodies tell.
+            if form in ("walk", "reduce") and function.endswith("_backward"):
+                wide = backend.text(function, form, scalar, False, np.int64)
+                yield compiled(function, wide, f"{form} wide", dtype)
     if function == functions()[0]:
-        yield compiled("(sums)", backend.texts(scalar, False)["total"], "total", dtype)
+        yield compiled("(sums)", backend.text("", "total", scalar), "total", dtype)
 
 
 def compiled(function: str, text: Any, form: str, dtype: str) -> Kernel:
@@ -181,8 +182,8 @@ def compiled_as_on_a_device(capability: tuple[int, int]) -> tuple[int, str]:
     pretend_device(capability)
     # There is no device to load it onto: the code is made, and that is what is kept.
     dispatcher._Kernel.bind = lambda self: self._codelibrary.get_cubin(cc=capability)
-    kernel = backend.kernel("s3_walk", np.float32)
-    text = backend.texts(np.float32, False)["s3_walk"]
+    kernel = backend.kernel("s3", "walk", np.float32)
+    text = backend.text("s3", "walk", np.float32)
     with utils.numba_target_override():
         compiled = kernel.compile(argument_types(text, "walk", "float32"))
     code = compiled._codelibrary.get_cubin(cc=capability).code

@@ -1,7 +1,7 @@
 """The GPU: what `_dispatch` asks of it.
 
-Kernels are made from the same formulas as the CPU's (src/generate_gpu.py) and compiled by Numba,
-which `toolchain` alone imports.
+What an element takes is made from the same formulas as the CPU's, loops around it are made by
+`loops`, and Numba, which `toolchain` alone imports, compiles them.
 """
 
 from s3s4._gpu.on_device import backward as backward_on_device

@@ -7,6 +7,7 @@ import numpy as np
 
 from s3s4 import _formulas_gpu
 from s3s4._gpu import stored
+from s3s4._gpu.loops import TOTAL, Loops
 from s3s4._gpu.primitives import primitives
 from s3s4._gpu.toolchain import ALIGNMENT, SIMULATED, cuda, inline, memory_access
 
@@ -40,11 +41,35 @@ def registers(dtype: Any, index: Any = np.int32) -> int:
 
 
 @cache
-def texts(dtype: Any, uniform: bool, index: Any = np.int32) -> dict[str, Any]:
-    """The Python functions of a type's kernels.
+def elements(real: Any, uniform: bool) -> dict[str, Any]:
+    """The device functions of one element, and the primitives they are made of, for a type.
 
     Parameters
     ----------
+    real : type
+        That of the arithmetic.
+    uniform : bool
+        Whether parameters are numbers of usual size.
+
+    Returns
+    -------
+    dict
+    """
+    made: Any = _formulas_gpu.elements  # generated, without types
+    known = primitives(real, uniform)
+    return {**known, **made(inline, real, known)}
+
+
+@cache
+def text(function: str, form: str, dtype: Any, uniform: bool = False, index: Any = np.int32) -> Any:
+    """The Python function of a kernel.
+
+    Parameters
+    ----------
+    function : str
+        What each element takes.
+    form : str
+        shared, full, walk or reduce; or total, which adds up what reduce left, of no function.
     dtype : type
         That of the arrays in memory.
     uniform : bool
@@ -54,22 +79,32 @@ def texts(dtype: Any, uniform: bool, index: Any = np.int32) -> dict[str, Any]:
 
     Returns
     -------
-    dict
+    callable
     """
     real = FLOATS[dtype]
-    build: Any = _formulas_gpu.build
-    built: dict[str, Any] = build(
-        cuda, inline, dtype, real, index, memory_access(dtype), primitives(real, uniform), THREADS
-    )
-    return built
+    made = elements(real, uniform)
+    # The simulator looks for the module among a kernel's globals.
+    names = {"cuda": cuda, "THREADS": THREADS, "storage": dtype, "real": real, "index": index}
+    names |= {"add": made["add"], **memory_access(dtype)}
+    if form == "total":
+        source = TOTAL
+    else:
+        inputs, outputs = _formulas_gpu.FUNCTIONS[function]
+        names["element"] = made[f"{function}_element"]
+        source = Loops(inputs, outputs, width(dtype)).text(form)
+    exec(compile(source, f"<{function} {form}>", "exec"), names)  # text of loops.py's own
+    return names[form]
 
 
 @cache
-def kernel(name: str, dtype: Any, uniform: bool = False, index: Any = np.int32) -> Any:
+def kernel(
+    function: str, form: str, dtype: Any, uniform: bool = False, index: Any = np.int32
+) -> Any:
     """A kernel that compiles itself, or finds itself on disk, when it is first launched."""
-    text = texts(dtype, uniform, index)[name]
+    python = text(function, form, dtype, uniform, index)
     if SIMULATED:
-        return cuda.jit(text)
-    compiled = cuda.jit(max_registers=registers(dtype, index))(text)
-    stored.keep(compiled, f"{name}, {np.dtype(dtype)}, {index.__name__}, {uniform=}")
+        return cuda.jit(python)
+    compiled = cuda.jit(max_registers=registers(dtype, index))(python)
+    name = f"{function}, {form}, {np.dtype(dtype)}, {index.__name__}, {uniform=}"
+    stored.keep(compiled, name)
     return compiled

@@ -76,7 +76,7 @@ def launch(
             real(a) if isinstance(a, np.generic) else strided(a, (n,), (a.dtype.itemsize,))
             for a in (*arrays, *outs)
         ]
-        compiled = kernel(f"{function}_{form}_{width(dtype)}", dtype, form == "shared")
+        compiled = kernel(function, form, dtype, form == "shared")
         compiled[blocks, THREADS, stream](n, *operands)
         return
     everything = [
@@ -92,7 +92,7 @@ def launch(
     ]
     blocks = min(-(-n // THREADS), _processors() * BLOCKS_A_PROCESSOR)
     index = _index(lengths, strides)
-    kernel(f"{function}_walk", dtype, index=index)[blocks, THREADS, stream](
+    kernel(function, "walk", dtype, index=index)[blocks, THREADS, stream](
         *_steps(blocks * THREADS, lengths, index), *views
     )
 
@@ -288,9 +288,9 @@ def _reduce(
             strided(a, lengths, s) for a, s in zip((*arrays, results[0]), views, strict=True)
         ]
         kind = _index(lengths, views)
-        kernel(f"{function}_reduce", dtype.type, index=kind)[(kept_size, pieces), THREADS, stream](
+        kernel(function, "reduce", dtype.type, index=kind)[(kept_size, pieces), THREADS, stream](
             *_steps(pieces * THREADS, lengths[2:], kind), *operands, *partial
         )
     flat = strided(results[1 + index], (kept_size,), (dtype.itemsize,))
     blocks = min(-(-kept_size // THREADS), _processors() * BLOCKS_A_PROCESSOR)
-    kernel("total", dtype.type)[blocks, THREADS, stream](kept_size, partial[index], flat)
+    kernel("", "total", dtype.type)[blocks, THREADS, stream](kept_size, partial[index], flat)

@@ -1,8 +1,8 @@
 """Compiled kernels kept on disk: the next process need not compile them."""
 
 # Design:
-# - Numba has a cache of its own for functions at the top of a file; kernels here are closures of
-#   `build`, and its files are read without a check: a truncated one would stop a program. So the
+# - Numba has a cache of its own for functions at the top of a file; kernels here are made from
+#   text, and its files are read without a check: a truncated one would stop a program. So the
 #   kernels, as Numba pickles them, go into this package's cache, and anything unexpected is a miss.
 # - The key holds all the text a kernel is made of, and the versions and the processor that decide
 #   what it is compiled to.
@@ -19,7 +19,7 @@ from typing import Any
 from s3s4._gpu import toolchain
 from s3s4._measured import cache as _cache
 
-SOURCES = ("_formulas_gpu", "_gpu.kernels", "_gpu.primitives", "_gpu.toolchain")
+SOURCES = ("_formulas_gpu", "_gpu.kernels", "_gpu.loops", "_gpu.primitives", "_gpu.toolchain")
 
 
 @cache

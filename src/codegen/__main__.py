@@ -4,7 +4,17 @@ import sys
 from pathlib import Path
 
 from codegen.family import family
-from codegen.targets import c_blocks, c_tables, capsule, cython, python_tables, stubs, symbols
+from codegen.targets import (
+    c_blocks,
+    c_tables,
+    capsule,
+    cython,
+    gpu,
+    polynomials,
+    python_tables,
+    stubs,
+    symbols,
+)
 
 SOURCE = Path(__file__).parents[1]
 TARGETS = {
@@ -16,6 +26,7 @@ TARGETS = {
     "__init__.pxd": cython.declarations,
     "_table.py": python_tables.activations,
     "_row_table.py": python_tables.rows,
+    "_formulas_gpu.py": gpu.module,
     "__init__.pyi": stubs.package,
     "ufuncs.pyi": stubs.ufuncs,
 }
@@ -32,7 +43,8 @@ def main(folder: str, depfile: str) -> None:
 
 def read_files() -> list[Path]:
     """What the texts depend on: this package, the formulas, and what the targets read beside."""
-    return [*Path(__file__).parent.rglob("*.py"), *(SOURCE / "formulas").glob("*.py"), stubs.INIT]
+    own = [*Path(__file__).parent.rglob("*.py"), *(SOURCE / "formulas").glob("*.py")]
+    return [*own, polynomials.HEADER, gpu.PRIMITIVES, stubs.INIT]
 
 
 if __name__ == "__main__":

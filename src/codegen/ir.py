@@ -15,7 +15,14 @@ from typing import ClassVar
 
 COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
 ARITHMETIC = {"add", "sub", "mul", "div", "neg", "fma", "select"} | COMPARISONS
-CHEAP = {"abs": 1, "copysign": 2, "finite": 1, "unless_nan": 2, "unscaled": 1}
+CHEAP = {
+    "abs": 1,
+    "copysign": 2,
+    "finite": 1,
+    "unless_nan": 2,
+    "unscaled": 1,
+    "unscaled_product": 2,
+}
 """Primitives, each with the number of its arguments; activations.py says what they are."""
 COSTLY = {
     "exp_neg": 1,
@@ -27,8 +34,8 @@ COSTLY = {
     "normal_tail": 1,
     "tanh_rest": 1,
 }
-PRODUCTS = {"exp_neg_product", "scaled_exp_neg_product"}
-"""e^-(k u): these have a form for an ordinary k, and one for a k that a whole loop shares."""
+PRODUCTS = {"exp_neg_product", "scaled_exp_neg_product", "unscaled_product"}
+"""By a factor k: these have a form for an ordinary k, and one for a k that a whole loop shares."""
 REDUCTIONS = {"largest": 1, "total": 1}
 PRIMITIVES = CHEAP | COSTLY | REDUCTIONS
 
@@ -69,9 +76,7 @@ class Node:
     @property
     def is_costly(self) -> bool:
         """Whether it takes as long as an exponential; so do its forms for special parameters."""
-        return self.op in COSTLY or self.op.removesuffix("_ordinary") in PRODUCTS or (
-            self.op.removesuffix("_uniform") in PRODUCTS
-        )  # fmt: skip
+        return self.op.removesuffix("_ordinary").removesuffix("_uniform") in COSTLY
 
 
 def read(name: str) -> Node:

@@ -34,6 +34,11 @@ def without_idle_scales(function: Function) -> Function:
     return rewritten(function, rule)
 
 
+def is_of(node: Node, inputs: frozenset[Node]) -> bool:
+    """Whether it depends on some of these inputs, and on no other."""
+    return bool(node.leaves) and node.leaves <= inputs
+
+
 def ordinary(function: Function) -> Function:
     """What is left where every parameter is known to be a usual number, and not negative."""
 
@@ -41,8 +46,10 @@ def ordinary(function: Function) -> Function:
         match node:
             case Node(op="select", args=(Node(op="ge", args=(k, Node(text="0.0"))), yes, _)):
                 return yes if k in function.parameters else node
-            case Node(op="abs", args=(k,)) if k.leaves <= function.parameters:
+            case Node(op="abs" | "finite", args=(k,)) if k.leaves <= function.parameters:
                 return k
+            case Node(op="unless_nan", args=(y, k)) if is_of(k, function.parameters):
+                return y
             case Node(op=op, args=(k, u)) if op in PRODUCTS and k.leaves <= function.parameters:
                 return Node(f"{op}_ordinary", k, u)
         return node
@@ -51,11 +58,17 @@ def ordinary(function: Function) -> Function:
 
 
 def uniform(function: Function, shared: frozenset[Node]) -> Function:
-    """Products whose first factor follows from numbers, and inputs, that a whole loop shares."""
+    """Products by what follows from numbers, and from inputs that a whole loop shares.
+
+    That such an input is NaN shows in the other terms of a result.
+    """
 
     def rule(node: Node) -> Node:
-        if node.op in PRODUCTS and node.args[0].leaves <= shared:
-            return Node(f"{node.op}_uniform", *node.args)
+        match node:
+            case Node(op="unless_nan", args=(y, k)) if is_of(k, shared):
+                return y
+            case Node(op=op, args=(k, u)) if op in PRODUCTS and k.leaves <= shared:
+                return Node(f"{op}_uniform", k, u)
         return node
 
     return rewritten(function, rule)
