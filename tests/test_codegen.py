@@ -4,10 +4,13 @@ The header's polynomials are those that src/formulas/remez.py prints.
 """
 
 import ast
+import importlib.util
+import os
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import mpmath as mp
@@ -21,7 +24,7 @@ sys.path.insert(0, str(SRC))
 import nodes  # noqa: E402
 from codegen import derive  # noqa: E402
 from codegen.derive import derivative  # noqa: E402
-from codegen.family import Family, family  # noqa: E402
+from codegen.family import MAX_PARAMETERS, Family, family  # noqa: E402
 from codegen.ir import ARITHMETIC, CHEAP, COMPARISONS, COSTLY  # noqa: E402
 from codegen.ir import read as variable  # noqa: E402
 from codegen.read import Formulas  # noqa: E402
@@ -222,6 +225,98 @@ def test_an_entry_in_formulas_is_all_a_function_needs(tmp_path):
     half = np.exp(-0.5)
     expected = [3 * half / (1 + half), 3 * half / (1 + half) ** 2, half / (1 + half)]
     assert np.allclose([float(v) for v in printed.split()], expected, rtol=1e-15, atol=0)
+
+
+THREE = '''
+
+def plane(x, a=1.0, b=2.0, c=3.0):
+    """A plane."""
+    return a * x + (b - c)
+
+
+def plane_dx(x, a=1.0, b=2.0, c=3.0):
+    """By x."""
+    return a
+
+
+def plane_da(x, a=1.0, b=2.0, c=3.0):
+    """By a."""
+    return x
+
+
+def plane_db(x, a=1.0, b=2.0, c=3.0):
+    """By b."""
+    return 1
+
+
+def plane_dc(x, a=1.0, b=2.0, c=3.0):
+    """By c."""
+    return -1
+'''
+
+
+def test_more_parameters_than_the_kernels_have_room_for_are_refused():
+    with pytest.raises(Refused, match=r"^activations\.py:22: plane has more than 3 parameters"):
+        read(ENTRY + THREE.replace("c=3.0", "c=3.0, d=4.0"))
+    room = (SRC / "kernels" / "kernels.pyx").read_text()
+    assert f"MAX_INPUTS = {2 + MAX_PARAMETERS} " in room
+    assert f"MAX_OUTPUTS = {1 + MAX_PARAMETERS} " in room
+    assert f"MAX_OPERANDS = {3 + 2 * MAX_PARAMETERS}\n" in room
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_three_parameters_work(tmp_path):
+    """A kernel module of the few functions here, and all that an array can be."""
+    shutil.copytree(SRC, tmp_path / "src")
+    shutil.copytree(ROOT / "s3s4", tmp_path / "s3s4")
+    (tmp_path / "src" / "formulas" / "activations.py").write_text(ENTRY + THREE)
+    module = build_kernels(tmp_path)
+    plane = module.ufuncs["plane"]
+    x = np.linspace(-9, 9, 20000).reshape(100, 200)
+    a, b, c = np.linspace(1, 2, 200), np.linspace(3, 5, 100)[:, None], 0.5
+    for dtype in (np.float32, np.float64, np.longdouble):
+        one = [np.asarray(v, dtype) for v in (x, a, b, c)]
+        expected = one[1] * one[0] + (one[2] - one[3])
+        assert np.allclose(plane(*one), expected, rtol=1e-5)
+        assert np.allclose(plane(one[0][::2], *one[1:2], one[2][::2], c), expected[::2], rtol=1e-5)
+    operands = np.broadcast_arrays(np.float64(2), x, a, b, c)
+    outputs = tuple(np.empty_like(x) for _ in range(4))
+    module.evaluate("plane_backward", tuple(np.array(v) for v in operands), outputs, 3)
+    for found, expected in zip(outputs, (2 * a, 2 * x, 2.0, -2.0), strict=True):
+        assert (found == expected).all()
+
+
+def build_kernels(folder):
+    """The kernels of the formulas in a folder's src, with a plain build: imported."""
+    source, build = folder / "src", folder / "build"
+    build.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONSAFEPATH": ""}
+    generate = [sys.executable, "-m", "codegen", build, build / "depfile"]
+    subprocess.run(generate, env=environment, check=True)
+    rows = [source / "generate_rows.py", source / "formulas" / "activations.py"]
+    command = [sys.executable, *rows, "rows.h", build / "rows.h"]
+    subprocess.run(command, env=environment, check=True)
+    kernels = source / "kernels" / "kernels.pyx"
+    cython = [
+        "cython",
+        "-3",
+        "--module-name",
+        "kernels_of_test",
+        kernels,
+        "-o",
+        build / "kernels.c",
+    ]
+    subprocess.run([sys.executable, "-m", *cython], check=True)
+    place = build / f"kernels_of_test{sysconfig.get_config_var('EXT_SUFFIX')}"
+    include = [build, source / "kernels", np.get_include(), sysconfig.get_path("include")]
+    flags = ["-O1", "-w", "-shared", "-fPIC", "-ffp-contract=off", "-DS3S4_FLAGS=none"]
+    flags += [f"-I{path}" for path in include]
+    subprocess.run(["cc", *flags, build / "kernels.c", "-o", place, "-lm"], check=True)
+    spec = importlib.util.spec_from_file_location("kernels_of_test", place)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_a_function_shares_the_nodes_of_its_derivative():

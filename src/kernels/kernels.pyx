@@ -134,9 +134,9 @@ cdef enum:
     PADDED = 16        # block functions take multiples of this
     CHUNK = 1024       # elements gathered at a time: operands and outputs fit the L1 cache
     TASK = 16384       # contiguous elements a thread takes at a time
-    MAX_INPUTS = 4     # g, x and two parameters
-    MAX_OUTPUTS = 3    # the gradients of x and two parameters
-    MAX_OPERANDS = 7
+    MAX_INPUTS = 5     # g, x and three parameters
+    MAX_OUTPUTS = 4    # the gradients of x and three parameters
+    MAX_OPERANDS = 9
     MAX_DIMENSIONS = 65  # NumPy's 64 and a spare one
     MAX_TILE = 4096    # longest period of a broadcast operand that is laid out once
     MAX_GROUPS = 64    # groups of blocks with sums of their own
