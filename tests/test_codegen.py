@@ -29,7 +29,7 @@ from codegen.ir import ARITHMETIC, CHEAP, COMPARISONS, COSTLY  # noqa: E402
 from codegen.ir import read as variable  # noqa: E402
 from codegen.read import Formulas  # noqa: E402
 from codegen.source import Refused  # noqa: E402
-from codegen.targets import c_blocks, c_tables, cython  # noqa: E402
+from codegen.targets import c_blocks, c_tables, cython, gpu  # noqa: E402
 
 FORMULAS = SRC / "formulas"
 HEADERS = ("arithmetic.h", "blocks.h", "vecmath.h")
@@ -327,6 +327,25 @@ def test_a_function_shares_the_nodes_of_its_derivative():
     text = text.replace("* E / ((1 + E) * (1 + E))", "* (W - 1) / (W * W)")
     both = {function.name: function for function in read(text).functions}["bump_value_dx"]
     assert len(both.costly) == 1
+
+
+def test_the_functions_of_the_gpu_are_those_of_the_nodes():
+    """Their text, run with the operations of mpmath, gives what the nodes are, factor apart."""
+    names: dict[str, object] = {}
+    exec(gpu.module(family(FORMULAS)), names)
+    known = nodes.OPERATIONS | {"divide": nodes.OPERATIONS["div"]}
+    elements = names["elements"](lambda function: function, mp.mpf, known)
+    for function in family(FORMULAS).functions:
+        inputs = {name: mp.mpf(2) ** -i for i, name in enumerate(function.inputs)}
+        expected = tuple(nodes.value(output, inputs) for output in function.outputs)
+        given = [inputs[name] for name in function.inputs if name != "g"]
+        found = elements[f"{function.name}_element"](*given)
+        assert (found if isinstance(found, tuple) else (found,)) == expected, function.name
+
+
+def test_what_the_gpu_has_not_got_is_refused():
+    with pytest.raises(Refused, match=r"^activations\.py:4: .*has no primitive log1p_any"):
+        gpu.module(read(ENTRY.replace(LAST, "    return a * log1p_any(E)")))
 
 
 def test_defaults_that_cython_can_have():

@@ -9,6 +9,7 @@ Design:
 """
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 from codegen.family import Family
@@ -50,14 +51,13 @@ def element(function: Function, called: list[str]) -> str:
 
     A parameter may have any name, so one of a primitive as well.
     """
-    outputs = function.outputs
-    inputs = function.inputs
     if not function.is_public:
-        outputs, inputs = tuple(output.args[1] for output in outputs), inputs[1:]
+        without_factor = tuple(output.args[1] for output in function.outputs)
+        function = replace(function, inputs=function.inputs[1:], outputs=without_factor)
     writer = Writer(function, NUMBA, [*called, "real"], inputs="p_{}")
     lines = [f"{name} = {text}" for name, text in writer.assignments(function.nodes)]
-    lines.append(f"return {', '.join(map(writer.text, outputs))}")
-    head = f"def {function.name}_element({', '.join(f'p_{name}' for name in inputs)}):"
+    lines.append(f"return {', '.join(map(writer.text, function.outputs))}")
+    head = f"def {function.name}_element({', '.join(f'p_{name}' for name in function.inputs)}):"
     return "".join(["\n    @inline\n", f"    {head}\n", *(f"        {line}\n" for line in lines)])
 
 
