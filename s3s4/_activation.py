@@ -16,6 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from s3s4 import _cpu, _devices, _dispatch
+from s3s4._description import Described
 from s3s4._device_arrays import lies_on_device, on_host
 from s3s4._sums import sum_to_shape
 from s3s4._table import TABLE, Entry
@@ -26,7 +27,7 @@ LARGE = 1 << 13
 UFUNC_OPTIONS = {"out", "where", "dtype", "casting", "order", "subok", "signature"}
 
 
-class Activation:
+class Activation(Described):
     """An activation function with its derivatives, called like a NumPy ufunc.
 
     Calling it gives the values: ``activation(x, *parameters, out=None, **options)``. Parameters
@@ -37,15 +38,15 @@ class Activation:
     ----------
     name : str
         The name of the activation, and of its ufunc in `s3s4.ufuncs`.
-    parameters : dict of str to float
-        The parameters with their defaults.
+    parameters : mapping of str to float
+        The parameters with their defaults; read-only, as the name is.
     """
 
     __module__ = "s3s4"
 
     def __init__(self, name: str, entry: Entry) -> None:
-        self.name = self.__name__ = self.__qualname__ = name
-        self.parameters: Mapping[str, float] = entry.parameters
+        super().__init__(name, entry.parameters, _documentation(name, entry))
+        vars(self)["__signature__"] = _signature(entry)
         self._derivatives = entry.derivatives
         # NumPy takes an array of the right type faster than a Python number.
         self._defaults = {
@@ -53,14 +54,9 @@ class Activation:
             for kind in "efdg"
         }
         self._ufunc = _cpu.ufuncs[name]
-        self.__doc__ = _documentation(name, entry)
-        self.__signature__ = _signature(entry)
 
     def __repr__(self) -> str:
-        return f"<activation {self.name}{self.__signature__}>"
-
-    def __reduce__(self) -> str:
-        return self.name
+        return f"<activation {self.name}{inspect.signature(self)}>"
 
     def __call__(self, x: Any, *parameters: Any, **options: Any) -> Any:
         if options and options.pop("derivative", False):

@@ -1,7 +1,8 @@
 """What code in other languages needs: headers, and the addresses of C functions."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from importlib.resources import as_file, files
+from types import MappingProxyType
 from typing import NamedTuple
 
 from s3s4 import _cpu
@@ -25,10 +26,12 @@ class CFunction(NamedTuple):
     capsule: object
 
 
-c_functions: Mapping[str, CFunction] = {
-    name: CFunction(address, signature.replace("Py_ssize_t", "ptrdiff_t"), capsule)
-    for name, (address, signature, capsule) in _cpu.kernels.symbols.items()
-}
+c_functions: Mapping[str, CFunction] = MappingProxyType(
+    {
+        name: CFunction(address, signature.replace("Py_ssize_t", "ptrdiff_t"), capsule)
+        for name, (address, signature, capsule) in _cpu.kernels.symbols.items()
+    }
+)
 """C functions by name: what `s3s4_api.h` declares, the same as in its struct."""
 
 # Where Cython looks when another module says `cimport s3s4`.
@@ -45,4 +48,6 @@ def get_include() -> str:
     -------
     str
     """
-    return str(Path(__file__).parent / "include")
+    # In an editable install the headers lie in the build folder, not beside this file.
+    with as_file(files("s3s4") / "include" / "s3s4.h") as header:
+        return str(header.parent)

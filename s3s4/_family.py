@@ -1,12 +1,16 @@
 """Every activation, by name."""
 
 import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from s3s4._activation import Activation, elementwise
 from s3s4._rows import RowActivation, row_activations
 
-activations: dict[str, Activation | RowActivation] = {**elementwise, **row_activations}
-"""Those of single elements, then those of rows."""
+activations: Mapping[str, Activation | RowActivation] = MappingProxyType(
+    {**elementwise, **row_activations}
+)
+"""Those of single elements, then those of rows; read-only."""
 
 
 def get(name: str) -> Activation | RowActivation:

@@ -15,13 +15,14 @@ import numpy as np
 
 from s3s4 import _cpu, _dispatch
 from s3s4._activation import real
+from s3s4._description import Described
 from s3s4._device_arrays import lies_on_device, on_host
 from s3s4._row_table import ROWS
 
 OPTIONS = {"out", "dtype", "casting", "order", "subok", "signature"}
 
 
-class RowActivation:
+class RowActivation(Described):
     """An activation function of whole rows: what it makes of an element depends on all others.
 
     Calling it gives the values: ``activation(x, axis=-1, *, out=None, **options)``. Whatever
@@ -31,24 +32,20 @@ class RowActivation:
     ----------
     name : str
         The name of the activation, and of its generalised ufunc in `s3s4.ufuncs`.
-    parameters : dict of str to float
+    parameters : mapping of str to float
         Empty: row activations have none.
     """
 
     __module__ = "s3s4"
 
     def __init__(self, name: str, doc: str, doc_vjp: str) -> None:
-        self.name = self.__name__ = self.__qualname__ = name
-        self.parameters: dict[str, float] = {}
+        doc = f"{doc}\n{PARAMETERS}\nNotes\n-----\n`backward` gives {doc_vjp}\n"
+        super().__init__(name, {}, doc)
         self._ufunc = _cpu.ufuncs[name]
         self._vjp = _cpu.ufuncs[f"{name}_vjp"]
-        self.__doc__ = f"{doc}\n{PARAMETERS}\nNotes\n-----\n`backward` gives {doc_vjp}\n"
 
     def __repr__(self) -> str:
         return f"<row activation {self.name}{inspect.signature(self)}>"
-
-    def __reduce__(self) -> str:
-        return self.name
 
     def __call__(
         self, x: Any, axis: int = -1, *, out: Any = None, device: Any = None, **options: Any

@@ -58,6 +58,17 @@ def layer(activation: Activation | RowActivation, x: NDArray[np.float32]) -> Any
 
 layer(s3s4.s3, single)
 layer(s3s4.get("s4"), single)
+
+# A name that stands in the text is known: no cast is needed for the methods of its kind.
+assert_type(s3s4.get("mish").derivative(single), NDArray[np.float32])
+assert_type(s3s4.get("s4").derivative(single, k, wrt="k"), NDArray[np.float32])
+assert_type(s3s4.get("softmax").jacobian(half), NDArray[np.float16])
+assert_type(s3s4.get(str(k)), Activation | RowActivation)
+s3s4.get("mish")(single, k=2.0)  # type: ignore[call-overload]
+
+# What an activation says of itself is read-only.
+s3s4.s4.parameters["k"] = 2.0  # type: ignore[index]
+s3s4.activations["s5"] = s3s4.s4  # type: ignore[index]
 assert_type(s3s4.s4.parameters["k"], float)
 assert_type(ufuncs.s4_dk, np.ufunc)
 S4Activation(k=2.0).forward(single)

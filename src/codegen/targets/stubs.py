@@ -3,13 +3,15 @@
 Design:
 - The public objects come from a table, so a type checker cannot find them in the source: their
   stubs are made from the same formulas. What `__init__.py` imports is exported as it is.
-- One class for each list of parameters, private to the stub: a call then knows its keywords, and
-  the dtype of its result wherever a single one goes in. Everything else is Any, as for NumPy's own
-  ufuncs.
+- One class for each list of parameters and defaults, private to the stub: a call then knows its
+  keywords, and the dtype of its result wherever a single one goes in. Everything else is Any, as
+  for NumPy's own ufuncs.
+- Editors show the string below a variable as its documentation.
 """
 
 import ast
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from codegen.family import Family
@@ -49,15 +51,15 @@ CALLS = (
     ("_F", "float | _F", "", "_F"),
     ("NDArray[_F]", "float | _F | NDArray[_F]", "", "NDArray[_F]"),
     ("NDArray[Any]", ANY, "dtype: type[_F] | np.dtype[_F], ", "NDArray[_F]"),
-    (ANY, ANY, "out: {out}, dtype: DTypeLike | None = ..., ", "_Out"),
-    (ANY, ANY, "out: Any = ..., dtype: DTypeLike | None = ..., ", "Any"),
+    (ANY, ANY, "out: {out}, dtype: DTypeLike | None = None, ", "_Out"),
+    (ANY, ANY, "out: Any = None, dtype: DTypeLike | None = None, ", "Any"),
 )
 # Types of grad_output, of x and of each parameter, and their gradients.
 BACKWARD = (
-    ("float", "float", "float = ...", "np.float64", "np.float64"),
-    ("float | NDArray[_F]", "NDArray[_F]", "float | _F = ...", "NDArray[_F]", "_F"),
+    ("float", "float", "float = {}", "np.float64", "np.float64"),
+    ("float | NDArray[_F]", "NDArray[_F]", "float | _F = {}", "NDArray[_F]", "_F"),
     ("float | NDArray[_F]", "NDArray[_F]", "NDArray[_F]", "NDArray[_F]", "NDArray[_F]"),
-    (ANY, ANY, f"{ANY} = ...", "Any", "Any"),
+    (ANY, ANY, f"{ANY} = {{}}", "Any", "Any"),
 )
 
 
@@ -71,38 +73,43 @@ class _RowOptions(TypedDict, total=False):
 
 class _Rows(RowActivation):
     @overload
-    def __call__(self, x: NDArray[_F], axis: int = ..., **options: Unpack[_RowOptions]) -> NDArray[_F]: ...
+    def __call__(self, x: NDArray[_F], axis: int = -1, **options: Unpack[_RowOptions]) -> NDArray[_F]: ...
     @overload
-    def __call__(self, x: NDArray[Any], axis: int = ..., *, dtype: type[_F] | np.dtype[_F], **options: Unpack[_RowOptions]) -> NDArray[_F]: ...
+    def __call__(self, x: NDArray[Any], axis: int = -1, *, dtype: type[_F] | np.dtype[_F], **options: Unpack[_RowOptions]) -> NDArray[_F]: ...
     @overload
-    def __call__(self, x: ArrayLike, axis: int = ..., *, out: _Out, dtype: DTypeLike | None = ..., **options: Unpack[_RowOptions]) -> _Out: ...
+    def __call__(self, x: ArrayLike, axis: int = -1, *, out: _Out, dtype: DTypeLike | None = None, **options: Unpack[_RowOptions]) -> _Out: ...
     @overload
-    def __call__(self, x: ArrayLike, axis: int = ..., *, out: Any = ..., dtype: DTypeLike | None = ..., **options: Unpack[_RowOptions]) -> Any: ...
+    def __call__(self, x: ArrayLike, axis: int = -1, *, out: Any = None, dtype: DTypeLike | None = None, **options: Unpack[_RowOptions]) -> Any: ...
     @overload
-    def backward(self, grad_output: float | NDArray[_F], x: NDArray[_F], axis: int = ..., *, device: _Device = ...) -> NDArray[_F]: ...
+    def backward(self, grad_output: float | NDArray[_F], x: NDArray[_F], axis: int = -1, *, device: _Device = None) -> NDArray[_F]: ...
     @overload
-    def backward(self, grad_output: ArrayLike, x: ArrayLike, axis: int = ..., *, out: _Out, device: _Device = ...) -> _Out: ...
+    def backward(self, grad_output: ArrayLike, x: ArrayLike, axis: int = -1, *, out: _Out, device: _Device = None) -> _Out: ...
     @overload
-    def backward(self, grad_output: ArrayLike, x: ArrayLike, axis: int = ..., *, out: Any = ..., device: _Device = ...) -> Any: ...
+    def backward(self, grad_output: ArrayLike, x: ArrayLike, axis: int = -1, *, out: Any = None, device: _Device = None) -> Any: ...
     @overload
-    def jacobian(self, x: NDArray[_F], axis: int = ...) -> NDArray[_F]: ...
+    def jacobian(self, x: NDArray[_F], axis: int = -1) -> NDArray[_F]: ...
     @overload
-    def jacobian(self, x: ArrayLike, axis: int = ...) -> Any: ...
+    def jacobian(self, x: ArrayLike, axis: int = -1) -> Any: ...
 """  # noqa: E501
 
 
-def class_name(parameters: Sequence[str]) -> str:
-    return "_" + "".join(["X", *(p.capitalize() for p in parameters)])
+Parameters = Mapping[str, float]
 
 
-def class_stub(parameters: Sequence[str]) -> str:
+def class_name(parameters: Parameters) -> str:
+    """The name of the class of these parameters and defaults, as in `_XK_5_0`."""
+    text = "".join(f"{name.capitalize()}_{value!r}" for name, value in parameters.items())
+    return "_X" + re.sub(r"\W", "_", text)
+
+
+def class_stub(parameters: Parameters) -> str:
     """The class of every activation with these parameters."""
     wrt = ", ".join(f'"{name}"' for name in ("x", *parameters))
     return "\n".join(
         [
             f"class {class_name(parameters)}(Activation):",
-            *calls("__call__", "derivative: bool = ..., ", parameters),
-            *calls("derivative", f"wrt: Literal[{wrt}] = ..., ", parameters),
+            *calls("__call__", "derivative: bool = False, ", parameters),
+            *calls("derivative", f'wrt: Literal[{wrt}] = "x", ', parameters),
             *calls("value_and_derivative", "", parameters, "tuple[{0}, {0}]"),
             *backward(parameters),
             "",
@@ -110,11 +117,11 @@ def class_stub(parameters: Sequence[str]) -> str:
     )
 
 
-def calls(method: str, options: str, parameters: Sequence[str], result: str = "{0}") -> list[str]:
+def calls(method: str, options: str, parameters: Parameters, result: str = "{0}") -> list[str]:
     """The overloads of a method that takes x, the parameters and a ufunc's options."""
     signatures = []
     for x, parameter, required, single in CALLS:
-        arguments = [f"x: {x}", *(f"{name}: {parameter} = ..." for name in parameters)]
+        arguments = [f"x: {x}", *(f"{p}: {parameter} = {v!r}" for p, v in parameters.items())]
         # Without a keyword-only argument there is no bare star.
         keywords = required.format(out=result.format("_Out")) + options
         signatures.append(
@@ -124,21 +131,37 @@ def calls(method: str, options: str, parameters: Sequence[str], result: str = "{
     return overloads(signatures)
 
 
-def backward(parameters: Sequence[str]) -> list[str]:
+def backward(parameters: Parameters) -> list[str]:
     """The overloads of `backward`; some are the same where there are no parameters."""
     signatures = []
     for grad, x, parameter, grad_x, grad_parameter in BACKWARD:
         arguments = [
             f"grad_output: {grad}",
             f"x: {x}",
-            *(f"{name}: {parameter}" for name in parameters),
+            *(f"{name}: {parameter.format(repr(value))}" for name, value in parameters.items()),
         ]
         results = [grad_x, *(grad_parameter for _ in parameters)]
         result = f"tuple[{', '.join(results)}]" if parameters else grad_x
         signatures.append(
-            f"backward(self, {', '.join(arguments)}, *, device: _Device = ...) -> {result}"
+            f"backward(self, {', '.join(arguments)}, *, device: _Device = None) -> {result}"
         )
     return overloads(dict.fromkeys(signatures))
+
+
+def get(classes: Mapping[str, str]) -> list[str]:
+    """The overloads of `get`: each name has its class, and an unknown one may be any."""
+    names: dict[str, list[str]] = {}
+    for name, owner in classes.items():
+        names.setdefault(owner, []).append(f'"{name}"')
+    return [
+        line.removeprefix("    ")
+        for line in overloads(
+            [
+                *(f"get(name: Literal[{', '.join(n)}]) -> {c}" for c, n in names.items()),
+                "get(name: str) -> Activation | RowActivation",
+            ]
+        )
+    ]
 
 
 def overloads(signatures: Iterable[str]) -> list[str]:
@@ -151,18 +174,22 @@ def package(family: Family) -> str:
         node for node in ast.parse(INIT.read_text()).body if isinstance(node, ast.ImportFrom)
     ]
     exports = [alias.asname or alias.name for node in imports for alias in node.names]
-    exports += [activation.name for activation in family.activations]
-    exports += [row.name for row in family.rows]
-    classes = dict.fromkeys(tuple(activation.defaults) for activation in family.activations)
+    for node in imports:  # it has its overloads here
+        node.names = [alias for alias in node.names if alias.name != "get"]
+    documented = {a.name: a.value.doc for a in (*family.activations, *family.rows)}
+    bodies = {class_name(a.defaults): class_stub(a.defaults) for a in family.activations}
+    classes = {a.name: class_name(a.defaults) for a in family.activations}
+    classes |= {row.name: "_Rows" for row in family.rows}
     return HEADER + "\n".join([
         *map(ast.unparse, imports),
         SHARED,
-        *map(class_stub, classes),
+        *bodies.values(),
         ROWS,
-        *(f"{a.name}: {class_name(tuple(a.defaults))}" for a in family.activations),
-        *(f"{row.name}: _Rows" for row in family.rows),
+        *get(classes),
         "",
-        f"__all__ = {exports!r}",
+        *(f'{name}: {owner}\nr"""{documented[name]}"""' for name, owner in classes.items()),
+        "",
+        f"__all__ = {[*exports, *classes]!r}",
         "",
     ])  # fmt: skip
 
