@@ -102,10 +102,10 @@ def test_wrong_dtype(capfd, x):
         ("in.npz", b"PK\3\4 and no more", "is a damaged .npz archive"),
         ("in.csv", b"", "holds no numbers"),
         ("in.csv", b"some words\n", "holds no numbers"),
-        ("in.csv", b"some words\nand more\n", "line 2, column 1: 'and' is not a number"),
-        ("in.csv", b"x;y\n1,5;2\n", "line 2, column 1: '1,5' is not a number"),
+        ("in.csv", b"some words\nand more\n", "line 2, column 1 (some): 'and' is not a number"),
+        ("in.csv", b"x;y\n1,5;2\n", "line 2, column 1 (x): '1,5' is not a number"),
         ("in.csv", b"1,2\n3,iris\n", "line 2, column 2: 'iris' is not a number"),
-        ("in.csv", b"1,2\n3\n", "line 2: columns: 1, before: 2"),
+        ("in.csv", b"1,2\n3\n", "line 2: 1 column, not 2"),
         ("in.txt", bytes(range(256)), "is neither .npy, nor .npz, nor UTF-8 text"),
     ],
 )

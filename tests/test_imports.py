@@ -27,6 +27,7 @@ KNOWN_TO = {
     "cupy": set(),
     "torch": set(),
     "click": {"_command.main", "_command.failures"},
+    "pyarrow": {"_command.arrow"},
     "rich": {"_command.main"},
     "tqdm": {"_command.main"},
     "matplotlib": {"_command.main", "_command.demo", "_command.figures"},

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Sequence
 from io import BufferedReader
 from os.path import splitext
 
@@ -13,7 +14,13 @@ FORMATS = ("npy", "npz", "text")
 SUFFIXES = {".npy": "npy", ".npz": "npz", ".csv": "text", ".tsv": "text", ".txt": "text"}
 
 
-def recognise(file: BufferedReader, source: str, target: str, wanted: str | None = None) -> Data:
+def recognise(
+    file: BufferedReader,
+    source: str,
+    target: str,
+    wanted: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> Data:
     """Find out from its first bytes what an input is, and whether it can become the output.
 
     Parameters
@@ -24,6 +31,8 @@ def recognise(file: BufferedReader, source: str, target: str, wanted: str | None
         Names of input and output; their suffixes are promises to be kept.
     wanted : str, optional
         The format of the output, if its suffix is not to be asked.
+    columns : sequence of str, optional
+        Those of a text that the function is for.
 
     Returns
     -------
@@ -46,7 +55,9 @@ def recognise(file: BufferedReader, source: str, target: str, wanted: str | None
             raise DataError("is text, which can become text or .npy, not .npz")
         if wanted == "npy" and is_stream(target):
             raise DataError("is text, which becomes .npy only in a file: the length stands first")
-        return Columns(file, as_array=wanted == "npy")
+        return Columns(file, wanted == "npy", columns)
+    if columns is not None:
+        raise DataError(f"is .{kind}, which has no columns to choose")
     if wanted != kind:
         raise DataError(f"is .{kind}, which cannot become {wanted.replace('np', '.np')}")
     if target == STANDARD and os.isatty(STANDARD_OUTPUT):

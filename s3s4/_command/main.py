@@ -5,6 +5,7 @@
 #   here.
 # - Matplotlib is imported by the commands that draw, so that the others start quickly without it.
 
+import csv
 import importlib
 import math
 import os
@@ -139,6 +140,12 @@ def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[...
     help="Precision to compute and write in, if not that of IN.",
 )
 @click.option(
+    "--columns",
+    metavar="NAME,...",
+    help="The columns of text that the activation is for, by name or by number from 1. The others "
+    "are copied as they are.",
+)
+@click.option(
     "--format",
     "wanted",
     type=click.Choice(FORMATS),
@@ -156,6 +163,7 @@ def apply(
     target: str,
     derivative: bool,
     dtype: str | None,
+    columns: str | None,
     wanted: str | None,
     in_place: bool,
     **parameters: float | None,
@@ -168,12 +176,13 @@ def apply(
     .npy   an array of any shape and order, larger than memory if need be.
     .npz   several arrays; OUT gets each under its name.
     text   lines of numbers. Columns are separated by tabs, else semicolons,
-           else commas, else blanks, whichever the first line of numbers has.
-           Comments (#) and a line of column names before it are copied, blank
-           lines are dropped, and an empty field is a missing value (nan).
+           else commas, else blanks, whichever the first line of numbers has;
+           a field may stand in quotes. Comments (#) before it are copied, and
+           a line of column names, which has no number in it. Blank lines are
+           dropped, and an empty field is a missing value (nan).
 
     OUT is of the same kind, and keeps shape, order, names and delimiter; text
-    can also become a .npy array of its columns. "-" stands for standard input
+    can also become a .npy array of the chosen columns. "-" stands for standard input
     or output, where .npy and text can be read and all three be written. The
     suffix of OUT says what is wanted: .npy, .npz, or .csv, .tsv, .txt.
 
@@ -187,7 +196,8 @@ def apply(
     function = partial(activation.derivative if derivative else activation, **options)
     # Files are slower than any device: nobody needs to hear that there is no GPU.
     with failures_of(target, source), s3s4.device("cpu"), reading(source) as file:
-        data = recognise(file, source, target, wanted)
+        chosen = None if columns is None else next(csv.reader([columns]), [])
+        data = recognise(file, source, target, wanted, chosen)
         with (
             writing(target, in_place, file) as sink,
             click.progressbar(

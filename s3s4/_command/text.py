@@ -1,28 +1,41 @@
 """Elementwise functions over columns of numbers in text."""
 
 # Design:
+# - Text is what RFC 4180 says, with any of four delimiters, and is read in blocks of whole lines.
+#   `records` reads every block, by the csv module, and says of each refusal where it is. `arrow`
+#   reads the blocks without quotes, where pyarrow is installed, and leaves to `records` whatever
+#   it cannot vouch for. So there is one set of rules, and pyarrow is only a faster way to them.
 # - The delimiter is taken from the text, so that no option is needed: a tab, else a semicolon, else
 #   a comma, else blanks. Where semicolons separate, a decimal comma is refused with its place; it
 #   is never taken for a second column.
-# - What is not understood is an error that names line and column. A silent NaN would spoil a mean
-#   far from here; only an empty field, the usual mark of a missing value, becomes one.
+# - A line of names has no number in it. Whatever else stands where a number should is refused: a
+#   silent NaN would spoil a mean far from here. Only an empty field, the usual mark of a missing
+#   value, becomes one.
 
-import math
+import csv
 import os
-from collections.abc import Iterator
-from io import BufferedReader, TextIOWrapper
-from itertools import chain, islice
+import re
+from collections.abc import Iterator, Sequence
+from io import BufferedReader
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from s3s4._command import records
 from s3s4._command.arrays import Advance, DataError, Function, is_regular, write_header
+from s3s4._command.records import Layout, Piece
 
-# Values in a piece; as Python objects they take some ten times the memory of an array.
-PIECE = 1 << 16
+# Bytes that are read at once.
+BLOCK = 1 << 22
+# Bytes before the first line of numbers, and of a line: what is longer is no table.
+LONGEST = 1 << 26
 
-NumberedLine = tuple[int, str]
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+QUOTED = re.compile(r'(?<![^\t;, ])"(?:[^"]|"")*"')
+ROW = re.compile(rf"(?:{QUOTED.pattern}|[^\r\n])*")
+LINE_END = re.compile(r"\r\n|\r|\n")
+PREAMBLE = re.compile(r"(?:(?: *|#[^\r\n]*)(?:\r\n|\r|\n))*")
 
 
 class Columns:
@@ -33,129 +46,194 @@ class Columns:
     source : BufferedReader
         UTF-8 text.
     as_array : bool
-        Whether the result is to be a .npy file instead of text.
+        Whether the result is to be a .npy file of the chosen columns instead of text.
+    chosen : sequence of str, optional
+        Names of columns, or their numbers from 1; default all.
     """
 
-    def __init__(self, source: BufferedReader, as_array: bool) -> None:
-        self._source = source
-        # Kept because it closes the source when it is collected.
-        self._text = TextIOWrapper(source, "utf-8-sig", newline="")
-        self._as_array = as_array
+    def __init__(
+        self, source: BufferedReader, as_array: bool, chosen: Sequence[str] | None = None
+    ) -> None:
         self.total = os.fstat(source.fileno()).st_size if is_regular(source) else None
+        self._blocks = _Blocks(source)
+        self._as_array = as_array
+        self._chosen = chosen
 
     def apply(self, function: Function, sink: IO[bytes], advance: Advance) -> None:
-        """Write the function of every number, in rows as they were; see `arrays.Data`."""
-        lines = self._lines()
-        preamble, first = _split_preamble(lines)
-        mark = _delimiter(first[1])
-        rows = _numbers(chain([first], lines), mark)
-        results = self._results(function, rows, advance)
+        """Write the function of every chosen number, in rows as they were; see `arrays.Data`."""
+        preamble, layout = _head(self._blocks, self._chosen)
+        pieces = _pieces(self._blocks, layout, advance)
         if self._as_array:
-            _write_array(sink, results)
-        else:
-            line_end = "\r\n" if first[1].endswith("\r\n") else "\n"
-            _write_text(sink, preamble, results, mark or " ", line_end)
+            _write_array(sink, (function(piece.numbers) for piece in pieces))
+            return
+        sink.write(preamble.encode())
+        for piece in pieces:
+            sink.write(piece.written(function(piece.numbers), layout))
 
-    def _lines(self) -> Iterator[NumberedLine]:
+
+class _Blocks:
+    """The text of an input in pieces of whole lines."""
+
+    def __init__(self, source: BufferedReader) -> None:
+        self._source = source
+        self._rest = b""
+        self.line = 1
+        """The number of the next block's first line."""
+        self.ended = False
+        """Whether nothing comes after the last block."""
+
+    def take(self) -> bytes:
+        """The next block; nothing at the end."""
+        while data := self._source.read(BLOCK):
+            text = self._rest + data
+            end = text.rfind(b"\n") + 1
+            # A final \r may be half of a line's end.
+            end = max(end, text.rfind(b"\r", end, len(text) - 1) + 1)
+            if end:
+                self._rest = text[end:]
+                return text[:end]
+            if len(text) > LONGEST:
+                raise DataError(f"line {self.line}: is longer than {LONGEST >> 20} MiB")
+            self._rest = text
+        text, self._rest = self._rest, b""
+        self.ended = True
+        return text
+
+    def give_back(self, text: bytes) -> None:
+        """Put text before the next block."""
+        self._rest = text + self._rest
+
+    def decoded(self, block: bytes) -> str:
+        """The text of a block whose first line is the next one."""
         try:
-            yield from enumerate(self._text, 1)
-        except UnicodeDecodeError:
-            raise DataError("is neither .npy, nor .npz, nor UTF-8 text") from None
-
-    def _results(
-        self, function: Function, rows: Iterator[list[float]], advance: Advance
-    ) -> Iterator[NDArray[Any]]:
-        position = 0
-        first = next(rows)
-        rows = chain([first], rows)
-        while piece := list(islice(rows, max(1, PIECE // len(first)))):
-            yield function(np.array(piece))
-            if self.total is not None:
-                advance(self._source.tell() - position)
-                position = self._source.tell()
+            return block.decode()
+        except UnicodeDecodeError as error:
+            line = self.line + _line_count(block[: error.start])
+            message = f"line {line}: is neither .npy, nor .npz, nor UTF-8 text"
+            raise DataError(message) from None
 
 
-def _split_preamble(lines: Iterator[NumberedLine]) -> tuple[str, NumberedLine]:
-    """Take the lines before the numbers: comments, blank lines and at most one line of names."""
-    preamble = ""
-    named = False
-    for number, line in lines:
-        if not _is_blank(line) and not line.startswith("#"):
-            if named or _is_numeric(line):
-                return preamble, (number, line)
-            named = True
-        preamble += line
+def _line_count(text: bytes) -> int:
+    return text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
+
+
+def _head(blocks: _Blocks, chosen: Sequence[str] | None) -> tuple[str, Layout]:
+    """Take what stands before the numbers, and find out how the rows are laid out."""
+    block = b""
+    while len(block) <= LONGEST:
+        block += blocks.take()
+        text = blocks.decoded(block.removeprefix(BYTE_ORDER_MARK))
+        start = _preamble(text)
+        mark, fields, raw = _first_row(text, start, blocks)
+        names = None
+        if fields and not _holds_number(fields):
+            line, names_raw = _line_count(text[:start].encode()), raw
+            start += len(raw)
+            start += _preamble(text[start:])
+            mark, fields, raw = _first_row(text, start, blocks)
+            if fields:
+                try:
+                    names = next(records.rows(names_raw, mark))[0]
+                except csv.Error as error:
+                    raise DataError(f"line {blocks.line + line}: {error}") from None
+        if fields:
+            end = LINE_END.search(text)
+            width = len(fields if names is None else names)
+            places = _places(chosen, width, names)
+            blocks.give_back(text[start:].encode())
+            blocks.line += _line_count(text[:start].encode())
+            return text[:start], Layout(mark, end[0] if end else "\n", width, names, places)
+        if blocks.ended:
+            break
     raise DataError("holds no numbers")
 
 
-def _delimiter(line: str) -> str | None:
-    """Find what separates the columns; None stands for blanks, as in `str.split`."""
-    return next((mark for mark in "\t;," if mark in line), None)
+def _preamble(text: str) -> int:
+    """How many characters of comments and blank lines a text starts with."""
+    found = PREAMBLE.match(text)
+    return found.end() if found else 0
 
 
-def _is_blank(line: str) -> bool:
-    return not line.strip(" \r\n")
+def _first_row(text: str, start: int, blocks: _Blocks) -> tuple[str | None, list[str], str]:
+    """The delimiter of the row that starts there, its fields, and the text it stands in.
 
-
-def _is_numeric(line: str) -> bool:
+    There are no fields if it goes on after the text, or is none.
+    """
+    rest = text[start:]
+    found = ROW.match(rest)
+    bare = QUOTED.sub("", found[0] if found else "")
+    mark = next((mark for mark in "\t;," if mark in bare), None)
     try:
-        _parse(line, _delimiter(line), line_number=0)
-    except DataError:
-        return False
-    return True
+        return mark, *next(records.rows(rest, mark), ([], ""))
+    except csv.Error as error:
+        if blocks.ended:
+            line = blocks.line + _line_count(text[:start].encode())
+            raise DataError(f"line {line}: {error}") from None
+        return mark, [], ""
 
 
-def _numbers(lines: Iterator[NumberedLine], mark: str | None) -> Iterator[list[float]]:
-    """Yield the numbers of each line that is not blank, as many as on the first one."""
-    columns = None
-    for line_number, line in lines:
-        if _is_blank(line):
-            continue
-        row = _parse(line, mark, line_number)
-        columns = columns or len(row)
-        if len(row) != columns:
-            raise DataError(f"line {line_number}: columns: {len(row)}, before: {columns}")
-        yield row
+def _holds_number(fields: Sequence[str]) -> bool:
+    """Tell whether a row is none of names; an empty one is of missing numbers."""
+    return any(map(records.is_number, fields)) or not any(field.strip(" \t") for field in fields)
 
 
-def _parse(line: str, mark: str | None, line_number: int) -> list[float]:
-    fields = line.split(mark)
+def _places(
+    chosen: Sequence[str] | None, width: int, names: Sequence[str] | None
+) -> tuple[int, ...]:
+    """Where the chosen columns stand, from 0. A number is never a name of a column."""
+    if chosen is None:
+        return tuple(range(width))
+    places = set()
+    for column in chosen:
+        if column.isascii() and column.isdigit():
+            if not 1 <= int(column) <= width:
+                raise DataError(f"has no column {column}, only {width}")
+            places.add(int(column) - 1)
+        elif names is None:
+            raise DataError(f"has no column {column!r}: it has no line of names, only numbers")
+        elif names.count(column) != 1:
+            count = "no column" if column not in names else "several columns"
+            raise DataError(f"has {count} {column!r}; it has {', '.join(names)}")
+        else:
+            places.add(names.index(column))
+    return tuple(sorted(places))
+
+
+def _fast_reader(layout: Layout) -> Any:
+    """What reads most blocks faster, if pyarrow is installed; nothing else takes the import."""
     try:
-        return list(map(float, fields))
-    except ValueError:
-        # Slower than the line above: an empty or quoted field, or one that is wrong.
-        return [
-            _parse_field(field, f"line {line_number}, column {column}")
-            for column, field in enumerate(fields, 1)
-        ]
+        from s3s4._command import arrow
+    except ModuleNotFoundError:
+        return None
+    return arrow.Reader(layout)
 
 
-def _parse_field(field: str, place: str) -> float:
-    text = field.strip(' "\r\n')
-    try:
-        return float(text) if text else math.nan
-    except ValueError:
-        raise DataError(f"{place}: {text[:20]!r} is not a number") from None
-
-
-def _write_text(
-    sink: IO[bytes], preamble: str, results: Iterator[NDArray[Any]], mark: str, line_end: str
-) -> None:
-    sink.write(preamble.encode())
-    for piece in results:
-        # NumPy's text of a number is the shortest that reads back as the same number of its dtype.
-        rows = piece.astype(str).tolist()
-        sink.write("".join(mark.join(row) + line_end for row in rows).encode())
+def _pieces(blocks: _Blocks, layout: Layout, advance: Advance) -> Iterator[Piece]:
+    """Yield the rows, block by block."""
+    fast = _fast_reader(layout)
+    while block := blocks.take():
+        piece: Piece | None = None if fast is None else fast.read(block)
+        if piece is None:
+            text = blocks.decoded(block)
+            piece, used = records.read(text, blocks.line, layout, blocks.ended)
+            if used < len(text):
+                rest = text[used:].encode()
+                blocks.give_back(rest)
+                block = block[: -len(rest)]
+        blocks.line += _line_count(block)
+        if piece.numbers.size:
+            yield piece
+        advance(len(block))
 
 
 def _write_array(sink: IO[bytes], results: Iterator[NDArray[Any]]) -> None:
     """Write columns as a two-dimensional array, a single one as a one-dimensional one."""
     length = 0
     for piece in results:
-        columns = () if piece.shape[1] == 1 else piece.shape[1:]
+        columns = piece.shape[:-1] if len(piece) > 1 else ()
         if length == 0:
             write_header(sink, piece.dtype, (0, *columns))
-        sink.write(piece.data)
-        length += len(piece)
+        sink.write(np.ascontiguousarray(piece.T).view(np.uint8).data)
+        length += piece.shape[-1]
     sink.seek(0)
     write_header(sink, piece.dtype, (length, *columns))

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 
+import s3s4
 from s3s4._command.main import main
 
 COMMAND = [sys.executable, "-m", "s3s4"]
@@ -45,3 +46,8 @@ def npy_bytes(x):
     file = io.BytesIO()
     np.save(file, x)
     return file.getvalue()
+
+
+def written_s4(*numbers):
+    """Write the S4 of numbers as the command does."""
+    return [repr(float(s3s4.s4(x))) for x in numbers]
