@@ -227,7 +227,7 @@ def _result_dtype(function: Function, dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def _fill(values: NDArray[Any], source: Source) -> None:
     """Read the next values of an array."""
-    rest = memoryview(values.view(np.uint8))
+    rest = values.view(np.uint8).data
     while rest:
         count = source.readinto(rest)
         if not count:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from s3s4._command.records import Layout, spelled
 
+# A table that is wider costs pyarrow more by its columns than it saves by its rows.
+WIDEST = 1 << 10
 # A field that is longer is refused by the csv module.
 LONGEST_FIELD = 131072
 # Blanks beside a line's end or another blank.
@@ -32,7 +34,8 @@ class Reader:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         names = list(map(str, range(layout.width)))
-        self._others = [name for place, name in enumerate(names) if place not in layout.chosen]
+        chosen = frozenset(layout.chosen)
+        self._others = [name for place, name in enumerate(names) if place not in chosen]
         types = dict.fromkeys(names, pa.float64()) | dict.fromkeys(self._others, pa.string())
         self._options = (
             pacsv.ReadOptions(column_names=names),

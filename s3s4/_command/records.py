@@ -165,12 +165,13 @@ def _as_written(fields: list[str], raw: str, layout: Layout) -> list[str]:
     """The fields of a row as they stand in its text; quotes only around what is copied."""
     written = []
     place = 0
+    chosen = frozenset(layout.chosen)
     for index, field in enumerate(fields):
         while layout.mark is None and raw.startswith(" ", place):
             place += 1
         quoted = raw.startswith('"', place)
         text = '"' + field.replace('"', '""') + '"' if quoted else field
-        written.append(field if index in layout.chosen else text)
+        written.append(field if index in chosen else text)
         place += len(text) + 1
     return written
 

@@ -200,12 +200,12 @@ def _places(
 
 
 def _fast_reader(layout: Layout) -> Any:
-    """What reads most blocks faster, if pyarrow is installed; nothing else takes the import."""
+    """What reads most blocks faster, where pyarrow is installed and gains; imported here alone."""
     try:
         from s3s4._command import arrow
     except ModuleNotFoundError:
         return None
-    return arrow.Reader(layout)
+    return arrow.Reader(layout) if layout.width <= arrow.WIDEST else None
 
 
 def _pieces(blocks: _Blocks, layout: Layout, advance: Advance) -> Iterator[Piece]:
