@@ -11,10 +11,8 @@ Design:
 - Rows side by side are one loop over columns, and a single row is cut into as many columns as fill
   vector registers: a phase is the same simple loop for both, which compilers vectorise, and no
   reduction crosses a register until the end.
-- Sums: a column adds up to 32 terms, then goes into a sum of two parts that loses nothing (Knuth's
-  two-sum). The error does not grow with the length of the row.
-- A long row is cut into pieces by its length alone and their results are added up in order: the
-  bits do not depend on who computed which piece.
+- The loops, and the order in which a row is added up, are C: rows_loops.h, rows_type.h and
+  rows_slab.h.
 """
 
 import ast
@@ -24,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from generate import (
+    BLOCK_TYPES,
     C_TYPES,
     REDUCTIONS,
     Body,
@@ -168,8 +167,8 @@ def row_functions(formulas: Formulas) -> list[RowFunction]:
     return functions
 
 
-def phase_function(function: RowFunction, phase: int, kind: str) -> str:
-    """One phase over groups of w columns."""
+def phase_functions(function: RowFunction, phase: int, kind: str) -> str:
+    """One phase: the function of its element, and its loops, which are those of rows_loops.h."""
     ctype = C_TYPES[kind][0]
     body, index = function.body, {name: i for i, name in enumerate(function.values)}
     targets = function.targets(phase)
@@ -177,67 +176,67 @@ def phase_function(function: RowFunction, phase: int, kind: str) -> str:
     wanted = [*targets, *([ast.Name(stores)] if stores else [])]
     known = function.known(phase)
     needed = used(function, wanted, known)
-    inputs = [name for name in body.inputs if name in needed]
     rows = [name for name in function.values if name in needed]
     last = phase == len(function.phases)
     reads = function.stored if function.stored in known and function.stored in needed else None
-    results = [] if last else list(function.phases[phase].reductions.values())
+    calls = [] if last else list(function.phases[phase].reductions.values())
+    touched = [f"S3S4_ROW_IN_{i}" for i, name in enumerate(body.inputs) if name in needed]
+    touched += ["S3S4_ROW_TO"] if last or stores or reads else []
+    name, lanes = f"{function.name}_term{phase}", lanes_name(function, phase, kind)
 
     def constant(name: str, value: str) -> str:
-        return f"            const {ctype} {name} = {value};"
+        return f"    const {ctype} {name} = {value};"
 
     lines = [
-        "S3S4_UNUSED",
-        f"static void s3s4_{function.name}_phase{phase}_{kind}(",
-        "    ptrdiff_t groups, ptrdiff_t w, const char *const *in, const ptrdiff_t *in_step,",
-        f"    char *out, ptrdiff_t out_step, const {ctype} *values, {ctype} *sums) {{",
+        f"S3S4_INLINE void s3s4_{name}_{kind}(",
+        f"    const {ctype} *in_0, const {ctype} *in_1, {ctype} *to, const {ctype} *values,",
+        f"    ptrdiff_t step, {ctype} *terms) {{",
+        *(constant(one, f"*in_{i}") for i, one in enumerate(body.inputs) if one in needed),
+        *(constant(one, f"values[{index[one]} * step]") for one in rows),
+        *([constant(reads, "*to")] if reads else []),
         *(
-            f"    const {ctype} *value_{name} = values + {index[name]} * S3S4_ROW_WIDTH;"
-            for name in rows
-        ),
-        *(f"    {ctype} *sum_{i} = sums + {i} * S3S4_ROW_WIDTH;" for i in range(len(results))),
-        *([] if inputs else ["    (void)in, (void)in_step;"]),
-        *([] if rows else ["    (void)values;"]),
-        *([] if results else ["    (void)sums;"]),
-        *([] if last or stores or reads else ["    (void)out, (void)out_step;"]),
-        "    for (ptrdiff_t j = 0; j < groups; j++) {",
-        *(
-            f"        const {ctype} *in_{name} = "
-            f"(const {ctype} *)(in[{body.inputs.index(name)}] + j * "
-            f"in_step[{body.inputs.index(name)}]);"
-            for name in inputs
+            constant(one, c_expression(body.assignments[one], kind))
+            for one in body.needed(wanted, known)
         ),
         *(
-            [f"        {ctype} *to = ({ctype} *)(out + j * out_step);"]
-            if last or stores or reads
-            else []
+            f"    {'*to' if last else f'terms[{i}]'} = {c_expression(target, kind)};"
+            for i, target in enumerate(targets)
         ),
+        *([f"    *to = {stores};"] if stores else []),
+        "    (void)in_0, (void)in_1, (void)to, (void)values, (void)step, (void)terms;",
+        "}",
+        f"#define S3S4_TERM s3s4_{name}_{kind}",
+        f"#define S3S4_LOOP {loop_name(function, phase, kind)}",
+        *([f"#define S3S4_LANES {lanes}"] if lanes else []),
+        f"#define S3S4_TOUCHED ({' | '.join(touched)})",
         *(
-            f"        S3S4_ROW_FETCH(in_{name}, w, in_step[{body.inputs.index(name)}]);"
-            for name in inputs
+            f"#define S3S4_REDUCTION_{i} S3S4_ROW_{which(calls[i]) if i < len(calls) else 'NONE'}"
+            for i in range(MAX_SUMS)
         ),
-        *(["        S3S4_ROW_FETCH(to, w, out_step);"] if last or stores or reads else []),
-        "        S3S4_INDEPENDENT",
-        "        for (ptrdiff_t i = 0; i < w; i++) {",
-        *(constant(name, f"in_{name}[i]") for name in inputs),
-        *(constant(name, f"value_{name}[i]") for name in rows),
-        *([constant(reads, "to[i]")] if reads else []),
-        *(
-            constant(name, c_expression(body.assignments[name], kind))
-            for name in body.needed(wanted, known)
-        ),
-        *(constant(f"new_{i}", c_expression(target, kind)) for i, target in enumerate(targets)),
-        *([f"            to[i] = {stores};"] if stores else []),
+        '#include "rows_loops.h"',
     ]
-    for i, call in enumerate(results):
-        which = getattr(call.func, "id", "")
-        update = f"sum_{i}[i] + new_{i}" if which == "total" else (
-            f"sum_{i}[i] < new_{i} ? new_{i} : sum_{i}[i]"
-        )  # fmt: skip
-        lines.append(f"            sum_{i}[i] = {update};")
-    if last:
-        lines.append("            to[i] = new_0;")
-    return "\n".join([*lines, "        }", "    }", "}"])
+    return "\n".join(lines)
+
+
+def which(call: ast.Call) -> str:
+    """What a reduction is. A sum of whole numbers, of one or the other, needs no compensation."""
+    value = call.args[0]
+    parts = [value.body, value.orelse] if isinstance(value, ast.IfExp) else []
+    numbers = [part.value for part in parts if isinstance(part, ast.Constant)]
+    if len(numbers) == 2 and all(isinstance(n, int) for n in numbers):
+        return "COUNT"
+    return getattr(call.func, "id", "").upper()
+
+
+def loop_name(function: RowFunction, phase: int, kind: str) -> str:
+    return f"s3s4_{function.name}_phase{phase}_{kind}"
+
+
+def lanes_name(function: RowFunction, phase: int, kind: str) -> str | None:
+    """The loop that keeps sums in vector registers, where there are any."""
+    if kind not in BLOCK_TYPES or phase == len(function.phases):
+        return None
+    return f"s3s4_{function.name}_lanes{phase}_{kind}"
 
 
 def finish_function(function: RowFunction, phase: int, kind: str) -> str:
@@ -285,13 +284,13 @@ def row_table(function: RowFunction, kind: str) -> str:
         f"s3s4_{function.name}_finish{p}_{kind}" if phase.derived else "NULL"
         for p, phase in enumerate(function.phases)
     ]
-    loops = [f"s3s4_{function.name}_phase{p}_{kind}" for p in range(len(function.phases) + 1)]
+    loops = [loop_name(function, p, kind) for p in range(len(function.phases) + 1)]
+    lanes = [lanes_name(function, p, kind) or "NULL" for p in range(len(function.phases))]
     fields = [
         str(len(function.body.inputs)),
         str(len(function.phases)),
         *("{" + ", ".join(map(str, one)) + "}" for one in (first, counts, ends, totals)),
-        "{" + ", ".join(loops) + "}",
-        "{" + ", ".join(finish) + "}",
+        *("{" + ", ".join(one) + "}" for one in (loops, lanes, finish)),
     ]
     pointers = ", ".join(f"const {ctype} *{name}" for name in function.body.inputs)
     sources = ", ".join(f"(const char *){name}" for name in function.body.inputs)
@@ -305,7 +304,7 @@ def row_table(function: RowFunction, kind: str) -> str:
             f"static void s3s4_{function.name}_row_{kind}("
             f"ptrdiff_t n, {pointers}, {ctype} *out) {{",
             f"    s3s4_slab slab = {{n, 1, {{{sources}}}, {{0}}, (char *)out, "
-            f"sizeof *out, 0, 0, 0}};",
+            f"sizeof *out, 0, 0, 0, 0, 0, 0}};",
             "    for (int i = 0; i < S3S4_ROW_INPUTS; i++) slab.in_step[i] = sizeof *out;",
             f"    s3s4_row_slab_{kind}(&s3s4_{function.name}_phases_{kind}, &slab);",
             "}",
@@ -314,7 +313,7 @@ def row_table(function: RowFunction, kind: str) -> str:
 
 
 HEADER = f"""\
-/* rows.h: every row function as C99, generated from formulas.py. Included by s3s4.h.
+/* rows.h: every row function as C99, generated from rows.py. Included by s3s4.h.
  *
  * s3s4_<name>_row_<f32|f64|ld>(n, x, out) computes one contiguous row, and
  * s3s4_<name>_vjp_row_<f32|f64|ld>(n, g, x, out) its vector-Jacobian product. out may be x.
@@ -322,226 +321,10 @@ HEADER = f"""\
 #ifndef S3S4_ROWS_H
 #define S3S4_ROWS_H
 
-#define S3S4_ROW_INPUTS 2
 #define S3S4_ROW_PHASES {MAX_PHASES}
 #define S3S4_ROW_VALUES {MAX_VALUES}
 #define S3S4_ROW_SUMS {MAX_SUMS}
-#define S3S4_ROW_WIDTH 256      /* most columns */
-#define S3S4_ROW_LANES 128      /* columns that a long row is cut into */
-#define S3S4_ROW_TERMS 32       /* that a column adds up before its sum is compensated */
-#define S3S4_ROW_PIECE 32768    /* least elements of a piece */
-#define S3S4_ROW_PIECES 64      /* most pieces */
-#define S3S4_ROW_PARTS 1024     /* most pieces times columns */
-
-/* As S3S4_FETCH, for groups that follow each other and are not short. */
-#if defined(__GNUC__)
-#define S3S4_ROW_FETCH(pointer, w, step)                                                  \\
-    for (ptrdiff_t line = 0, end = (w) * (ptrdiff_t)sizeof *(pointer);                    \\
-         end >= S3S4_BLOCK(char) && end <= 2 * S3S4_BLOCK(char) && (step) == end &&       \\
-         line < end;                                                                      \\
-         line += 64)                                                                      \\
-        __builtin_prefetch((const char *)(pointer) + S3S4_AHEAD + line)
-#else
-#define S3S4_ROW_FETCH(pointer, w, step) (void)0
-#endif
-
-/* n elements of adjacent rows, with the bytes from one to the next of its row. */
-typedef struct {{
-    ptrdiff_t n, columns;
-    const char *in[S3S4_ROW_INPUTS];
-    ptrdiff_t in_step[S3S4_ROW_INPUTS];
-    char *out;
-    ptrdiff_t out_step;
-    ptrdiff_t spread, pieces, piece; /* set by s3s4_row_divide */
-}} s3s4_slab;
-
-/* Where rows are narrow and contiguous, several elements of each stand side by side. */
-static inline void s3s4_row_divide(s3s4_slab *slab, int inputs, ptrdiff_t size) {{
-    const ptrdiff_t step = slab->columns * size;
-    const ptrdiff_t width = slab->columns == 1 ? S3S4_ROW_LANES : S3S4_ROW_WIDTH;
-    int joined = slab->out_step == step, i;
-    for (i = 0; i < inputs; i++) joined = joined && slab->in_step[i] == step;
-    slab->spread = 1;
-    while (joined && 2 * slab->spread * slab->columns <= width && 8 * slab->spread <= slab->n)
-        slab->spread *= 2;
-    const ptrdiff_t block = slab->spread * S3S4_ROW_TERMS;
-    ptrdiff_t pieces = slab->n * slab->columns / S3S4_ROW_PIECE;
-    if (pieces > S3S4_ROW_PIECES) pieces = S3S4_ROW_PIECES;
-    if (pieces > S3S4_ROW_PARTS / slab->columns) pieces = S3S4_ROW_PARTS / slab->columns;
-    if (pieces < 1) pieces = 1;
-    const ptrdiff_t length = (slab->n + pieces - 1) / pieces;
-    slab->piece = (length + block - 1) / block * block;
-    slab->pieces = (slab->n + slab->piece - 1) / slab->piece;
-}}
-"""
-
-# Written for each type: {T} is it, {K} its suffix.
-DRIVER = """\
-typedef struct {
-    int inputs, phases;
-    int first[S3S4_ROW_PHASES], count[S3S4_ROW_PHASES], end[S3S4_ROW_PHASES];
-    int is_total[S3S4_ROW_PHASES][S3S4_ROW_SUMS];
-    void (*loop[S3S4_ROW_PHASES + 1])(ptrdiff_t, ptrdiff_t, const char *const *, const ptrdiff_t *,
-                                      char *, ptrdiff_t, const {T} *, {T} *);
-    void (*finish[S3S4_ROW_PHASES])(ptrdiff_t, {T} *);
-} s3s4_rows_{K};
-
-typedef struct {
-    {T} values[S3S4_ROW_VALUES * S3S4_ROW_WIDTH];
-    {T} totals[S3S4_ROW_SUMS * S3S4_ROW_PARTS], rests[S3S4_ROW_SUMS * S3S4_ROW_PARTS];
-} s3s4_row_results_{K};
-
-/* Elements start to stop of every row through one phase. */
-static inline void s3s4_row_part_{K}(
-    const s3s4_rows_{K} *rows, int phase, const s3s4_slab *slab, ptrdiff_t start,
-    ptrdiff_t stop, const {T} *values, {T} *sums) {
-    const ptrdiff_t spread = slab->spread, groups = (stop - start) / spread;
-    const ptrdiff_t rest = (stop - start) % spread;
-    const char *in[S3S4_ROW_INPUTS];
-    ptrdiff_t in_step[S3S4_ROW_INPUTS];
-    char *out = slab->out + start * slab->out_step;
-    int i;
-    for (i = 0; i < rows->inputs; i++) {
-        in[i] = slab->in[i] + start * slab->in_step[i];
-        in_step[i] = spread * slab->in_step[i];
-    }
-    if (groups)
-        rows->loop[phase](groups, spread * slab->columns, in, in_step, out,
-                          spread * slab->out_step, values, sums);
-    if (rest) {
-        for (i = 0; i < rows->inputs; i++) in[i] += groups * in_step[i];
-        out += groups * spread * slab->out_step;
-        rows->loop[phase](1, rest * slab->columns, in, in_step, out, 0, values, sums);
-    }
-}
-
-static inline void s3s4_row_neutral_{K}(const int *is_total, int count, ptrdiff_t w, {T} *sums) {
-    for (int r = 0; r < count; r++) {
-        const {T} neutral = is_total[r] ? 0 : -({T})INFINITY;
-        for (ptrdiff_t i = 0; i < w; i++) sums[r * S3S4_ROW_WIDTH + i] = neutral;
-    }
-}
-
-/* Merge n columns of sums into totals and rests: a largest has no rest. */
-static inline void s3s4_row_merge_{K}(
-    int is_total, ptrdiff_t n, {T} *totals, {T} *rests, const {T} *more, const {T} *more_rests) {
-    ptrdiff_t i;
-    if (is_total) {
-        S3S4_INDEPENDENT
-        for (i = 0; i < n; i++) {
-            const {T} a = totals[i], b = more[i], sum = a + b, part = sum - a;
-            const {T} lost = (a - (sum - part)) + (b - part);
-            rests[i] = (rests[i] + (more_rests ? more_rests[i] : 0)) + lost;
-            totals[i] = sum;
-        }
-    } else {
-        S3S4_INDEPENDENT
-        for (i = 0; i < n; i++) totals[i] = totals[i] < more[i] ? more[i] : totals[i];
-    }
-}
-
-/* The halves of w columns are merged until one is left; w is a power of 2. Loops of a known length
- * are one or two vector operations each. */
-static inline void s3s4_row_fold_{K}(int is_total, ptrdiff_t w, {T} *totals, {T} *rests) {
-    while (w > 16) {
-        w /= 2;
-        for (ptrdiff_t i = 0; i < w; i += 16)
-            s3s4_row_merge_{K}(is_total, 16, totals + i, rests + i, totals + w + i, rests + w + i);
-    }
-    if (w > 8) s3s4_row_merge_{K}(is_total, 8, totals, rests, totals + 8, rests + 8);
-    if (w > 4) s3s4_row_merge_{K}(is_total, 4, totals, rests, totals + 4, rests + 4);
-    if (w > 2) s3s4_row_merge_{K}(is_total, 2, totals, rests, totals + 2, rests + 2);
-    if (w > 1) s3s4_row_merge_{K}(is_total, 1, totals, rests, totals + 1, rests + 1);
-}
-
-/* One piece of a phase; its reductions go to their place among the results. */
-S3S4_UNUSED
-static void s3s4_row_piece_{K}(const s3s4_rows_{K} *rows, int phase, const s3s4_slab *slab,
-                               ptrdiff_t piece, s3s4_row_results_{K} *results) {
-    {T} totals[S3S4_ROW_SUMS * S3S4_ROW_WIDTH], rests[S3S4_ROW_SUMS * S3S4_ROW_WIDTH];
-    {T} sums[S3S4_ROW_SUMS * S3S4_ROW_WIDTH];
-    const ptrdiff_t w = slab->spread * slab->columns, block = slab->spread * S3S4_ROW_TERMS;
-    const ptrdiff_t start = piece * slab->piece;
-    const ptrdiff_t left = slab->n - start;
-    const ptrdiff_t stop = start + (left < slab->piece ? left : slab->piece);
-    const int *is_total;
-    ptrdiff_t j, half;
-    int count, r;
-    if (phase == rows->phases) {
-        s3s4_row_part_{K}(rows, phase, slab, start, stop, results->values, NULL);
-        return;
-    }
-    is_total = rows->is_total[phase];
-    count = rows->count[phase];
-    s3s4_row_neutral_{K}(is_total, count, w, totals);
-    s3s4_row_part_{K}(rows, phase, slab, start, stop - start < block ? stop : start + block,
-                      results->values, totals);
-    for (r = 0; r < count; r++)
-        memset(rests + r * S3S4_ROW_WIDTH, 0, (size_t)w * sizeof({T}));
-    for (j = start + block; j < stop; j += block) {
-        s3s4_row_neutral_{K}(is_total, count, w, sums);
-        s3s4_row_part_{K}(rows, phase, slab, j, stop - j < block ? stop : j + block,
-                          results->values, sums);
-        for (r = 0; r < count; r++) {
-            const ptrdiff_t at = r * S3S4_ROW_WIDTH;
-            s3s4_row_merge_{K}(is_total[r], w, totals + at, rests + at, sums + at, NULL);
-        }
-    }
-    for (r = 0; r < count; r++) {
-        {T} *total = totals + r * S3S4_ROW_WIDTH, *rest = rests + r * S3S4_ROW_WIDTH;
-        const ptrdiff_t at = (r * slab->pieces + piece) * slab->columns;
-        if (slab->columns == 1) s3s4_row_fold_{K}(is_total[r], w, total, rest);
-        else
-            for (half = w / 2; half >= slab->columns; half /= 2)
-                s3s4_row_merge_{K}(is_total[r], half, total, rest, total + half, rest + half);
-        memcpy(results->totals + at, total, (size_t)slab->columns * sizeof({T}));
-        memcpy(results->rests + at, rest, (size_t)slab->columns * sizeof({T}));
-    }
-}
-
-/* The row values that all pieces of a phase lead to. */
-S3S4_UNUSED
-static void s3s4_row_finish_{K}(const s3s4_rows_{K} *rows, int phase, const s3s4_slab *slab,
-                                s3s4_row_results_{K} *results) {
-    const ptrdiff_t n = slab->columns, w = slab->spread * n;
-    ptrdiff_t i, have;
-    int r, v;
-    if (phase == rows->phases) return;
-    for (r = 0; r < rows->count[phase]; r++) {
-        {T} *totals = results->totals + r * slab->pieces * n;
-        {T} *rests = results->rests + r * slab->pieces * n;
-        {T} *value = results->values + (rows->first[phase] + r) * S3S4_ROW_WIDTH;
-        for (i = 1; i < slab->pieces; i++)
-            s3s4_row_merge_{K}(rows->is_total[phase][r], n, totals, rests, totals + i * n,
-                               rests + i * n);
-        /* What overflowed has no rest. */
-        for (i = 0; i < n; i++)
-            value[i] = rests[i] == rests[i] ? totals[i] + rests[i] : totals[i];
-    }
-    if (rows->finish[phase]) rows->finish[phase](n, results->values);
-    for (v = rows->first[phase]; v < rows->end[phase]; v++) {
-        {T} *value = results->values + v * S3S4_ROW_WIDTH;
-        if (n == 1)
-            for (i = 1; i < w; i++) value[i] = value[0];
-        else
-            for (have = n; have < w; have *= 2)
-                memcpy(value + have, value, (size_t)have * sizeof({T}));
-    }
-}
-
-/* Every phase of adjacent rows, serially. */
-S3S4_UNUSED
-static void s3s4_row_slab_{K}(const s3s4_rows_{K} *rows, s3s4_slab *slab) {
-    s3s4_row_results_{K} results;
-    ptrdiff_t piece;
-    int phase;
-    s3s4_row_divide(slab, rows->inputs, sizeof({T}));
-    for (phase = 0; phase <= rows->phases; phase++) {
-        for (piece = 0; piece < slab->pieces; piece++)
-            s3s4_row_piece_{K}(rows, phase, slab, piece, &results);
-        s3s4_row_finish_{K}(rows, phase, slab, &results);
-    }
-}
+#include "rows_slab.h"
 """
 
 
@@ -549,15 +332,19 @@ def header(functions: Sequence[RowFunction]) -> str:
     """`rows.h`: the phases, what drives them, and one row at a time."""
     parts = [HEADER]
     for kind, (ctype, _) in C_TYPES.items():
-        parts.append(DRIVER.replace("{T}", ctype).replace("{K}", kind))
+        parts.append(
+            f"#define S3S4_T {ctype}\n#define S3S4_K(name) name##_{kind}\n"
+            '#include "rows_type.h"'
+        )
         for function in functions:
-            parts += [phase_function(function, p, kind) for p in range(len(function.phases) + 1)]
+            parts += [phase_functions(function, p, kind) for p in range(len(function.phases) + 1)]
             parts += [
                 finish_function(function, p, kind)
                 for p, phase in enumerate(function.phases)
                 if phase.derived
             ]
             parts.append(row_table(function, kind))
+        parts.append("#undef S3S4_T\n#undef S3S4_K")
     return "\n\n".join([*parts, "#endif\n"])
 
 

@@ -1,9 +1,5 @@
 """Row functions against their definitions: 50 digits, long double, SciPy, and torch if here."""
 
-# Design:
-# - The definitions stand here, in mpmath and in NumPy's long double.
-# - Errors are counted in eps times what is added up: of softmax that is the value itself.
-
 import ctypes
 import pickle
 import shutil
@@ -17,16 +13,13 @@ import pytest
 from scipy import special
 
 import s3s4
+from row_reference import PRODUCT_EPS, VALUE_EPS, errors, exact, sample
 from s3s4 import _cpu
 from support import LARGE, assert_same_bits, python
 
 NAMES = list(s3s4._rows.row_activations)
 ROWS = [s3s4.get(name) for name in NAMES]
 DTYPES = ("float16", "float32", "float64")
-# e^x 1, its correction 1/2, the sum 5/2, its reciprocal and the product 1/2 each.
-VALUE_EPS = 5
-# And the sum of products, and the difference.
-PRODUCT_EPS = 9
 # Shapes and axes of every form: short rows, long ones, columns, runs of columns, one row.
 SHAPES = [
     ((7, 10), 1), ((300, 10), 0), ((5, 1000), 1), ((1000, 33), 0), ((1000, 1), 0),
@@ -37,44 +30,6 @@ SHAPES = [
 
 each_row = pytest.mark.parametrize("activation", ROWS, ids=NAMES)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
-
-
-def sample(shape, dtype="float64", seed=0, spread=12):
-    rng = np.random.default_rng(seed)
-    return rng.uniform(-spread, spread, shape).astype(dtype)
-
-
-def total(terms):
-    """The sum over the last axis, kept."""
-    return terms.sum(axis=-1, keepdims=True)
-
-
-def exact(name, x, grad):
-    """Value and vector-Jacobian product over the last axis, each with the size of its terms."""
-    x, grad = x.astype(np.longdouble), grad.astype(np.longdouble)
-    y = -x if name == "softmin" else x
-    largest = y.max(axis=-1, keepdims=True)
-    power = np.exp(y - largest)
-    weights = power / total(power)
-    if name == "log_softmax":
-        others = np.where(y == largest, 0, power)
-        log = np.log1p(total(others) + (total(y == largest) - 1))
-        # x - largest is one more term that is rounded.
-        value = y - largest - log, abs(y - largest) + log
-        return value, (
-            grad - weights * total(grad),
-            abs(grad) + weights * total(abs(grad)),
-        )
-    sign = -1 if name == "softmin" else 1
-    product = sign * weights * (grad - total(grad * weights))
-    return (weights, weights), (product, weights * (abs(grad) + total(abs(grad) * weights)))
-
-
-def errors(result, expected, size):
-    """In eps of the size, where results below the smallest normal number are as good as 0."""
-    limits = np.finfo(result.dtype)
-    tiny = np.longdouble(limits.smallest_normal)
-    return abs(result - expected) / (limits.eps * size + tiny)
 
 
 @each_dtype
@@ -263,7 +218,6 @@ def test_layouts(activation, dtype):
         "foreign": x.astype(x.dtype.newbyteorder()),
         "unaligned": np.frombuffer(b"?" + x.tobytes(), dtype, offset=1).reshape(x.shape),
     }
-    eps = np.finfo(dtype).eps
     for axis in range(3):
         value, product = activation(x, axis), activation.backward(grad, x, axis)
         for layout in layouts.values():
@@ -272,10 +226,7 @@ def test_layouts(activation, dtype):
                 (activation(layout, axis), value),
                 (activation.backward(grad, layout, axis), product),
             ):
-                # The order of the sum follows the layout.
-                np.testing.assert_allclose(
-                    one.astype(float), other.astype(float), rtol=8 * eps, atol=100 * eps
-                )
+                assert_same_bits(one.astype(dtype), other)
 
 
 @each_row
@@ -288,20 +239,20 @@ def test_out(activation, shape, axis):
     assert activation(x, axis, out=out) is out
     assert_same_bits(out, expected)
     inside = np.zeros((shape[0], 2 * shape[1]))
-    np.testing.assert_allclose(activation(x, axis, out=inside[:, ::2]), expected, rtol=1e-14)
+    assert_same_bits(activation(x, axis, out=inside[:, ::2]), expected)
     assert not inside[:, 1::2].any()
     in_place = x.copy()
     activation(in_place, axis, out=in_place)
     assert_same_bits(in_place, expected)
     shifted = np.concatenate([x.ravel(), np.zeros(1)])
     activation(shifted[:-1].reshape(shape), axis, out=shifted[1:].reshape(shape))
-    np.testing.assert_allclose(shifted[1:].reshape(shape), expected, rtol=1e-14)
+    assert_same_bits(shifted[1:].reshape(shape), expected)
     grad = sample(shape, seed=1)
     product = activation.backward(grad, x, axis)
     for overlapping in (grad.copy(), x.copy()):
         arguments = (overlapping, x) if overlapping[0, 0] == grad[0, 0] else (grad, overlapping)
         activation.backward(*arguments, axis, out=overlapping)
-        np.testing.assert_allclose(overlapping, product, rtol=1e-12, atol=1e-15)
+        assert_same_bits(overlapping, product)
 
 
 @each_row
@@ -312,17 +263,11 @@ def test_generalised_ufunc(activation):
     assert [types[0] for types in ufunc.types] == ["e", "f", "d", "g"]
     x = sample((4, 5, 6))
     for axis in range(-3, 3):
-        np.testing.assert_allclose(ufunc(x, axis=axis), activation(x, axis), rtol=1e-14)
-        np.testing.assert_allclose(
-            ufunc(x, axes=[axis, -1]), np.moveaxis(ufunc(x, axis=axis), axis, -1)
-        )
+        assert_same_bits(ufunc(x, axis=axis), activation(x, axis))
+        assert_same_bits(ufunc(x, axes=[axis, -1]), np.moveaxis(ufunc(x, axis=axis), axis, -1))
     # Loop dimensions broadcast.
     grad = sample((7, 1, 1, 6), seed=1)
-    np.testing.assert_allclose(
-        product(grad, x),
-        activation.backward(*np.broadcast_arrays(grad, x)),
-        rtol=1e-13,
-    )
+    assert_same_bits(product(grad, x), activation.backward(*np.broadcast_arrays(grad, x)))
 
 
 @each_row
@@ -362,10 +307,9 @@ def test_jacobian_against_differences(activation):
 def test_grad_output_broadcasts():
     x = sample((4, 6))
     for grad in (2.0, sample(6, seed=1), sample((4, 1), seed=2)):
-        np.testing.assert_allclose(
+        assert_same_bits(
             s3s4.softmax.backward(grad, x),
             s3s4.softmax.backward(np.broadcast_to(grad, x.shape).copy(), x),
-            rtol=1e-13,
         )
 
 

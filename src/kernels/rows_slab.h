@@ -1,0 +1,87 @@
+/* rows_slab.h: rows side by side in memory, and the order in which each of them is added up.
+ *
+ * Design:
+ * - The order follows from the length of a row alone, so that its bits depend neither on its place
+ *   and neighbours, nor on the axis, the layout, the threads. A row is divided into pieces. Element
+ *   j of a piece goes to lane j modulo their number, each lane adds up in order, the halves of the
+ *   lanes are added until one is left, and the pieces are added in order.
+ * - Lanes are what registers hold: a row of 192 elements or more fills two of AVX2 or one of
+ *   AVX-512 with floats. Shorter rows have fewer lanes, because to add them up takes time as well.
+ * - Rows side by side are one loop over columns; a row by itself has its lanes as columns. Which
+ *   lanes are computed together, and how many elements of a maximum, changes no bit.
+ */
+#ifndef S3S4_ROWS_SLAB_H
+#define S3S4_ROWS_SLAB_H
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#define S3S4_ROW_INPUTS 2
+#define S3S4_ROW_LANES 16    /* most lanes */
+#define S3S4_ROW_PER_LANE 12 /* elements that each lane has at least, if there are several */
+#define S3S4_ROW_TERMS 1024  /* that a lane adds up before what they lost is added to the sum */
+#define S3S4_ROW_PIECE 2048  /* least elements of a piece */
+#define S3S4_ROW_PIECES 64   /* most pieces */
+#define S3S4_ROW_WIDTH 256   /* most columns, and most that several elements of each make */
+#define S3S4_ROW_ALONE 128   /* most elements of a row by itself that are computed together */
+#define S3S4_ROW_SLOTS 1024  /* most lanes times columns */
+#define S3S4_ROW_PARTS 1024  /* most pieces times columns: rows of several pieces are in slabs of 16 */
+
+/* What the loops of a phase reduce to, and what they touch: see rows_loops.h. */
+#define S3S4_ROW_NONE 0
+#define S3S4_ROW_LARGEST 1
+#define S3S4_ROW_TOTAL 2
+#define S3S4_ROW_COUNT 3 /* a sum that no rounding touches */
+#define S3S4_ROW_IN_0 1
+#define S3S4_ROW_IN_1 2
+#define S3S4_ROW_TO 4
+
+/* As S3S4_INDEPENDENT, for a loop that is written out. */
+#if defined(__clang__)
+#define S3S4_ROW_LANES_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define S3S4_ROW_LANES_LOOP _Pragma("GCC ivdep")
+#else
+#define S3S4_ROW_LANES_LOOP
+#endif
+
+/* n elements of adjacent rows, with the bytes from one to the next of its row. */
+typedef struct {
+    ptrdiff_t n, columns;
+    const char *in[S3S4_ROW_INPUTS];
+    ptrdiff_t in_step[S3S4_ROW_INPUTS];
+    char *out;
+    ptrdiff_t out_step;
+    /* Set by s3s4_row_divide: the order of sums, */
+    ptrdiff_t lanes, pieces, piece;
+    /* and what changes no bit: columns and elements of each that are computed together. */
+    ptrdiff_t panel, spread, summed_spread;
+} s3s4_slab;
+
+static inline void s3s4_row_divide(s3s4_slab *slab, int inputs, ptrdiff_t size) {
+    const ptrdiff_t n = slab->n, columns = slab->columns, step = columns * size;
+    const ptrdiff_t width = columns == 1 ? S3S4_ROW_ALONE : S3S4_ROW_WIDTH;
+    int joined = slab->out_step == step, i;
+    for (i = 0; i < inputs; i++) joined = joined && slab->in_step[i] == step;
+
+    slab->lanes = 1;
+    while (slab->lanes < S3S4_ROW_LANES && 2 * slab->lanes * S3S4_ROW_PER_LANE <= n)
+        slab->lanes *= 2;
+    slab->pieces = n / S3S4_ROW_PIECE;
+    if (slab->pieces > S3S4_ROW_PIECES) slab->pieces = S3S4_ROW_PIECES;
+    if (slab->pieces < 1) slab->pieces = 1;
+    slab->piece = (n + slab->pieces - 1) / slab->pieces;
+    slab->piece = (slab->piece + S3S4_ROW_WIDTH - 1) / S3S4_ROW_WIDTH * S3S4_ROW_WIDTH;
+    slab->pieces = (n + slab->piece - 1) / slab->piece;
+
+    slab->panel = S3S4_ROW_SLOTS / slab->lanes;
+    if (slab->panel > columns) slab->panel = columns;
+    slab->spread = slab->summed_spread = 1;
+    while (joined && 2 * slab->spread * columns <= width && 8 * slab->spread <= n)
+        slab->spread *= 2;
+    if (slab->panel == columns)
+        slab->summed_spread = slab->spread < slab->lanes ? slab->spread : slab->lanes;
+}
+
+#endif

@@ -1,0 +1,236 @@
+/* rows_type.h: what drives the phases of row functions. Included once for each type by rows.h:
+ * S3S4_T is the type, S3S4_K(name) the name with its suffix.
+ *
+ * Design:
+ * - What an addition rounds off is kept beside the sum (Dekker's fast two-sum) and added at the
+ *   end. A term larger than the sum before it may lose half an eps of its own size: all of them
+ *   together half an eps of the sum of absolute values, for rows of any length.
+ * - Four terms are added plainly before: two roundings more, half an eps of that sum each, and
+ *   three quarters of the additions are saved.
+ */
+typedef struct {
+    int inputs, phases;
+    int first[S3S4_ROW_PHASES], count[S3S4_ROW_PHASES], end[S3S4_ROW_PHASES];
+    int is_total[S3S4_ROW_PHASES][S3S4_ROW_SUMS];
+    /* Groups of w columns; totals[i] and rests[i] take what column i adds up to. */
+    void (*loop[S3S4_ROW_PHASES + 1])(ptrdiff_t, ptrdiff_t, const char *const *, const ptrdiff_t *,
+                                      char *, ptrdiff_t, const S3S4_T *, S3S4_T *, S3S4_T *);
+    /* The same for all lanes of a contiguous row, a multiple of four groups; it may be NULL. */
+    void (*lanes[S3S4_ROW_PHASES])(ptrdiff_t, const char *const *, char *, const S3S4_T *,
+                                   S3S4_T *, S3S4_T *);
+    void (*finish[S3S4_ROW_PHASES])(ptrdiff_t, S3S4_T *);
+} S3S4_K(s3s4_rows);
+
+typedef struct {
+    S3S4_T values[S3S4_ROW_VALUES * S3S4_ROW_WIDTH];
+    S3S4_T totals[S3S4_ROW_SUMS * S3S4_ROW_PARTS], rests[S3S4_ROW_SUMS * S3S4_ROW_PARTS];
+} S3S4_K(s3s4_row_results);
+
+/* Reductions of one phase: a slot for each lane of each column of a panel. */
+typedef struct {
+    S3S4_T totals[S3S4_ROW_SUMS * S3S4_ROW_SLOTS], rests[S3S4_ROW_SUMS * S3S4_ROW_SLOTS];
+} S3S4_K(s3s4_row_sums);
+
+/* Take terms into a slot. */
+S3S4_INLINE void S3S4_K(s3s4_row_take)(int reduction, S3S4_T *sum, S3S4_T *rest, S3S4_T term) {
+    const S3S4_T before = *sum, after = before + term;
+    if (reduction == S3S4_ROW_LARGEST) *sum = before < term ? term : before;
+    if (reduction == S3S4_ROW_TOTAL || reduction == S3S4_ROW_COUNT) *sum = after;
+    if (reduction == S3S4_ROW_TOTAL) *rest += term - (after - before);
+}
+S3S4_INLINE void S3S4_K(s3s4_row_take_4)(int reduction, S3S4_T *sum, S3S4_T *rest, S3S4_T a,
+                                         S3S4_T b, S3S4_T c, S3S4_T d) {
+    if (reduction == S3S4_ROW_LARGEST) {
+        /* NaN may hide an element here: its row is NaN whatever the largest one. */
+        const S3S4_T p = a < b ? b : a, q = c < d ? d : c;
+        S3S4_K(s3s4_row_take)(reduction, sum, rest, p < q ? q : p);
+    } else {
+        S3S4_K(s3s4_row_take)(reduction, sum, rest, (a + b) + (c + d));
+    }
+}
+
+/* Elements start to stop of a phase. A loop takes `spread` of every `lanes` elements. */
+static inline void S3S4_K(s3s4_row_part)(
+    const S3S4_K(s3s4_rows) *rows, int phase, const s3s4_slab *slab, ptrdiff_t column,
+    ptrdiff_t columns, ptrdiff_t lanes, ptrdiff_t spread, ptrdiff_t start, ptrdiff_t stop,
+    const S3S4_T *values, S3S4_K(s3s4_row_sums) *sums) {
+    const int has_lanes = phase < rows->phases && rows->lanes[phase] && columns == 1 &&
+                          spread == S3S4_ROW_LANES && lanes == spread;
+    ptrdiff_t lane, i;
+    for (lane = 0; lane < lanes; lane += spread) {
+        const ptrdiff_t rounds = (stop - start) / lanes, left = (stop - start) % lanes - lane;
+        /* Four rounds at a time in registers, the others, and elements that fill no round. */
+        const ptrdiff_t first = has_lanes ? rounds & ~(ptrdiff_t)3 : 0;
+        const ptrdiff_t ends[3] = {first, rounds, left > 0 ? rounds + 1 : rounds};
+        S3S4_T *totals = sums ? sums->totals + lane * columns : NULL;
+        S3S4_T *rests = sums ? sums->rests + lane * columns : NULL;
+        ptrdiff_t round = 0;
+        for (int step = 0; step < 3; step++) {
+            const ptrdiff_t at = start + round * lanes + lane, groups = ends[step] - round;
+            const ptrdiff_t w = (step == 2 && left < spread ? left : spread) * columns;
+            const char *in[S3S4_ROW_INPUTS] = {NULL};
+            ptrdiff_t in_step[S3S4_ROW_INPUTS] = {0};
+            char *out = slab->out + at * slab->out_step + column * (ptrdiff_t)sizeof(S3S4_T);
+            if (!groups) continue;
+            for (i = 0; i < rows->inputs; i++) {
+                in[i] = slab->in[i] + at * slab->in_step[i] + column * (ptrdiff_t)sizeof(S3S4_T);
+                in_step[i] = lanes * slab->in_step[i];
+            }
+            if (step == 0) rows->lanes[phase](groups, in, out, values, totals, rests);
+            else
+                rows->loop[phase](groups, w, in, in_step, out, lanes * slab->out_step, values,
+                                  totals, rests);
+            round = ends[step];
+        }
+    }
+}
+
+/* Merge n slots into others: a largest has no rest. */
+static inline void S3S4_K(s3s4_row_merge)(
+    int is_total, ptrdiff_t n, S3S4_T *totals, S3S4_T *rests, const S3S4_T *more,
+    const S3S4_T *more_rests) {
+    ptrdiff_t i;
+    if (is_total) {
+        S3S4_INDEPENDENT
+        for (i = 0; i < n; i++) {
+            const S3S4_T a = totals[i], b = more[i], sum = a + b, part = sum - a;
+            const S3S4_T lost = (a - (sum - part)) + (b - part);
+            rests[i] = (rests[i] + more_rests[i]) + lost;
+            totals[i] = sum;
+        }
+    } else {
+        S3S4_INDEPENDENT
+        for (i = 0; i < n; i++) totals[i] = totals[i] < more[i] ? more[i] : totals[i];
+    }
+}
+
+/* The halves of w slots of a row are merged until one is left; w is a power of 2. Loops of a known
+ * length are one or two vector operations each. */
+static inline void S3S4_K(s3s4_row_fold)(int is_total, ptrdiff_t w, S3S4_T *totals,
+                                         S3S4_T *rests) {
+    while (w > 16) {
+        w /= 2;
+        for (ptrdiff_t i = 0; i < w; i += 16)
+            S3S4_K(s3s4_row_merge)(is_total, 16, totals + i, rests + i, totals + w + i,
+                                   rests + w + i);
+    }
+    if (w > 8) S3S4_K(s3s4_row_merge)(is_total, 8, totals, rests, totals + 8, rests + 8);
+    if (w > 4) S3S4_K(s3s4_row_merge)(is_total, 4, totals, rests, totals + 4, rests + 4);
+    if (w > 2) S3S4_K(s3s4_row_merge)(is_total, 2, totals, rests, totals + 2, rests + 2);
+    if (w > 1) S3S4_K(s3s4_row_merge)(is_total, 1, totals, rests, totals + 1, rests + 1);
+}
+
+/* Rests that grow with a sum would be rounded themselves. What overflowed has none. */
+static inline void S3S4_K(s3s4_row_settle)(ptrdiff_t n, S3S4_T *totals, S3S4_T *rests) {
+    ptrdiff_t i;
+    S3S4_INDEPENDENT
+    for (i = 0; i < n; i++) {
+        const S3S4_T sum = totals[i] + rests[i];
+        const int is_finite = sum - sum == 0;
+        rests[i] = is_finite ? rests[i] - (sum - totals[i]) : 0;
+        totals[i] = is_finite ? sum : totals[i];
+    }
+}
+
+/* One piece of a phase; its reductions go to their place among the results. */
+S3S4_UNUSED
+static void S3S4_K(s3s4_row_piece)(const S3S4_K(s3s4_rows) *rows, int phase,
+                                   const s3s4_slab *slab, ptrdiff_t piece,
+                                   S3S4_K(s3s4_row_results) *results) {
+    const ptrdiff_t start = piece * slab->piece, columns = slab->columns;
+    const ptrdiff_t left = slab->n - start;
+    const ptrdiff_t stop = start + (left < slab->piece ? left : slab->piece);
+    ptrdiff_t lanes = slab->spread, spread = slab->spread, panel = columns, block = stop - start;
+    ptrdiff_t column, j, i, half;
+    S3S4_K(s3s4_row_sums) sums;
+    const int *is_total;
+    int count, r, adds_up = 0;
+    if (phase == rows->phases) {
+        S3S4_K(s3s4_row_part)(rows, phase, slab, 0, columns, lanes, spread, start, stop,
+                              results->values, NULL);
+        return;
+    }
+    is_total = rows->is_total[phase];
+    count = rows->count[phase];
+    for (r = 0; r < count; r++) adds_up = adds_up || is_total[r];
+    if (adds_up || slab->summed_spread == S3S4_ROW_LANES) {
+        lanes = slab->lanes, spread = slab->summed_spread, panel = slab->panel;
+        block = lanes * S3S4_ROW_TERMS;
+    }
+    for (column = 0; column < columns; column += panel) {
+        const ptrdiff_t width = columns - column < panel ? columns - column : panel;
+        const ptrdiff_t slots = lanes * width;
+        for (r = 0; r < count; r++) {
+            const S3S4_T neutral = is_total[r] ? 0 : -(S3S4_T)INFINITY;
+            S3S4_T *total = sums.totals + r * S3S4_ROW_SLOTS;
+            for (i = 0; i < slots; i++) total[i] = neutral;
+            if (is_total[r])
+                memset(sums.rests + r * S3S4_ROW_SLOTS, 0, (size_t)slots * sizeof(S3S4_T));
+        }
+        for (j = start; j < stop; j += block) {
+            for (r = 0; r < count; r++)
+                if (j > start && is_total[r])
+                    S3S4_K(s3s4_row_settle)(slots, sums.totals + r * S3S4_ROW_SLOTS,
+                                            sums.rests + r * S3S4_ROW_SLOTS);
+            S3S4_K(s3s4_row_part)(rows, phase, slab, column, width, lanes, spread, j,
+                                  stop - j < block ? stop : j + block, results->values + column,
+                                  &sums);
+        }
+        for (r = 0; r < count; r++) {
+            S3S4_T *total = sums.totals + r * S3S4_ROW_SLOTS;
+            S3S4_T *rest = sums.rests + r * S3S4_ROW_SLOTS;
+            const ptrdiff_t at = (r * slab->pieces + piece) * columns + column;
+            if (width == 1) S3S4_K(s3s4_row_fold)(is_total[r], lanes, total, rest);
+            else
+                for (half = slots / 2; half >= width; half /= 2)
+                    S3S4_K(s3s4_row_merge)(is_total[r], half, total, rest, total + half,
+                                           rest + half);
+            memcpy(results->totals + at, total, (size_t)width * sizeof(S3S4_T));
+            if (is_total[r])
+                memcpy(results->rests + at, rest, (size_t)width * sizeof(S3S4_T));
+        }
+    }
+}
+
+/* The row values that all pieces of a phase lead to. */
+S3S4_UNUSED
+static void S3S4_K(s3s4_row_finish)(const S3S4_K(s3s4_rows) *rows, int phase,
+                                    const s3s4_slab *slab, S3S4_K(s3s4_row_results) *results) {
+    const ptrdiff_t n = slab->columns, w = slab->spread * n;
+    ptrdiff_t i, have;
+    int r, v;
+    if (phase == rows->phases) return;
+    for (r = 0; r < rows->count[phase]; r++) {
+        const int is_total = rows->is_total[phase][r];
+        S3S4_T *totals = results->totals + r * slab->pieces * n;
+        S3S4_T *rests = results->rests + r * slab->pieces * n;
+        for (i = 1; i < slab->pieces; i++)
+            S3S4_K(s3s4_row_merge)(is_total, n, totals, rests, totals + i * n, rests + i * n);
+        if (is_total) S3S4_K(s3s4_row_settle)(n, totals, rests);
+        memcpy(results->values + (rows->first[phase] + r) * S3S4_ROW_WIDTH, totals,
+               (size_t)n * sizeof(S3S4_T));
+    }
+    if (rows->finish[phase]) rows->finish[phase](n, results->values);
+    for (v = rows->first[phase]; v < rows->end[phase]; v++) {
+        S3S4_T *value = results->values + v * S3S4_ROW_WIDTH;
+        if (n == 1)
+            for (i = 1; i < w; i++) value[i] = value[0];
+        else
+            for (have = n; have < w; have *= 2)
+                memcpy(value + have, value, (size_t)have * sizeof(S3S4_T));
+    }
+}
+
+/* Every phase of adjacent rows, serially. */
+S3S4_UNUSED
+static void S3S4_K(s3s4_row_slab)(const S3S4_K(s3s4_rows) *rows, s3s4_slab *slab) {
+    S3S4_K(s3s4_row_results) results;
+    ptrdiff_t piece;
+    int phase;
+    s3s4_row_divide(slab, rows->inputs, sizeof(S3S4_T));
+    for (phase = 0; phase <= rows->phases; phase++) {
+        for (piece = 0; piece < slab->pieces; piece++)
+            S3S4_K(s3s4_row_piece)(rows, phase, slab, piece, &results);
+        S3S4_K(s3s4_row_finish)(rows, phase, slab, &results);
+    }
+}
