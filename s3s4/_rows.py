@@ -9,6 +9,7 @@
 import inspect
 import math
 import operator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from s3s4 import _cpu, _dispatch
 from s3s4._activation import real
 from s3s4._description import Described
 from s3s4._device_arrays import lies_on_device, on_host
+from s3s4._row_axes import over_axes
 from s3s4._row_table import ROWS
 
 OPTIONS = {"out", "dtype", "casting", "order", "subok", "signature"}
@@ -48,12 +50,21 @@ class RowActivation(Described):
         return f"<row activation {self.name}{inspect.signature(self)}>"
 
     def __call__(
-        self, x: Any, axis: int = -1, *, out: Any = None, device: Any = None, **options: Any
+        self,
+        x: Any,
+        axis: int | tuple[int, ...] | None = -1,
+        *,
+        out: Any = None,
+        device: Any = None,
+        **options: Any,
     ) -> Any:
         self._on_cpu(device, x)
         unknown = options.keys() - OPTIONS
         if unknown:
             raise TypeError(f"{self.name} got an unexpected argument {min(unknown)!r}")
+        if axis is None or isinstance(axis, tuple):
+            array = x if hasattr(x, "reshape") else real("x", on_host(x))
+            return over_axes(partial(self, **options), (array,), axis, out)
         if type(x) is np.ndarray and not options:
             result = self._in_runs(self._ufunc, (x,), axis, out)
             if result is not None:
@@ -71,7 +82,13 @@ class RowActivation(Described):
             raise _explained(error, out, array.shape) from None
 
     def backward(
-        self, grad_output: Any, x: Any, axis: int = -1, *, out: Any = None, device: Any = None
+        self,
+        grad_output: Any,
+        x: Any,
+        axis: int | tuple[int, ...] | None = -1,
+        *,
+        out: Any = None,
+        device: Any = None,
     ) -> Any:
         """The vector-Jacobian product: the gradient of x, without the Jacobian.
 
@@ -81,8 +98,8 @@ class RowActivation(Described):
             The gradient by the activation's output; broadcasts to the shape of x.
         x : array_like
             What the activation was applied to.
-        axis : int, default -1
-            The axis of the rows.
+        axis : int, tuple of int or None, default -1
+            The axis of the rows, or several that are one row together; None: all.
         out : ndarray, optional
             Where to put the result.
         device : {None, "auto", "cpu"}
@@ -107,7 +124,8 @@ class RowActivation(Described):
         result = self._in_runs(self._vjp, (grad, array), axis, out)
         if result is not None:
             return result
-        axis = self._axis(axis, array.ndim)
+        several = axis is None or isinstance(axis, tuple)
+        axis = axis if several else self._axis(axis, array.ndim)
         try:
             grad = np.broadcast_to(grad, array.shape)
         except ValueError:
@@ -117,6 +135,8 @@ class RowActivation(Described):
         dtype = self._dtype(array)
         if isinstance(grad_output, np.ndarray | np.generic):
             dtype = np.result_type(dtype, grad)
+        if several:
+            return over_axes(partial(self._vjp, dtype=dtype), (grad, array), axis, out)
         if out is None:
             out = np.empty_like(array, dtype)
         try:
@@ -209,8 +229,8 @@ Parameters
 ----------
 x : array_like
     float16, float32, float64, long double, or what casts to one of them.
-axis : int, default -1
-    The axis of the rows.
+axis : int, tuple of int or None, default -1
+    The axis of the rows, or several that are one row together; None: all.
 out : ndarray, optional
     Where to put the result; it may be x.
 device : {None, "auto", "cpu"}

@@ -333,8 +333,7 @@ def header(functions: Sequence[RowFunction]) -> str:
     parts = [HEADER]
     for kind, (ctype, _) in C_TYPES.items():
         parts.append(
-            f"#define S3S4_T {ctype}\n#define S3S4_K(name) name##_{kind}\n"
-            '#include "rows_type.h"'
+            f'#define S3S4_T {ctype}\n#define S3S4_K(name) name##_{kind}\n#include "rows_type.h"'
         )
         for function in functions:
             parts += [phase_functions(function, p, kind) for p in range(len(function.phases) + 1)]

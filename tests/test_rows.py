@@ -109,6 +109,44 @@ def test_scipy(axis):
     )
 
 
+@pytest.mark.parametrize("axis", [None, (0,), (2, 0), (0, 1), (-1, -2), (1, 2, 0), ()])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_several_axes_as_scipy(axis, order):
+    x, grad = np.asarray(sample((4, 5, 6)), order=order), sample((4, 5, 6), seed=1)
+    expected = special.softmax(x, axis=axis)
+    np.testing.assert_allclose(s3s4.softmax(x, axis), expected, rtol=1e-14)
+    np.testing.assert_allclose(s3s4.softmin(-x, axis=axis), expected, rtol=1e-14)
+    np.testing.assert_allclose(
+        s3s4.log_softmax(x, axis), special.log_softmax(x, axis=axis), rtol=1e-13, atol=1e-14
+    )
+    mean, size = ((g * expected).sum(axis=axis, keepdims=True) for g in (grad, abs(grad)))
+    error = abs(s3s4.softmax.backward(grad, x, axis) - expected * (grad - mean))
+    assert (error <= 2 * PRODUCT_EPS * 2.0**-52 * expected * (abs(grad) + size)).all()
+    out = x.copy()
+    assert s3s4.softmax(out, axis, out=out) is out
+    np.testing.assert_allclose(out, expected, rtol=1e-14)
+    masked = np.ma.array(x, mask=x > 20)
+    assert not np.ma.getmaskarray(s3s4.softmax(masked, axis)).any()
+
+
+def test_all_axes_of_what_is_no_array():
+    assert s3s4.softmax(3.0, axis=None) == 1
+    result = s3s4.softmax([[1, 2], [3, 4]], axis=None)
+    np.testing.assert_allclose(result, special.softmax([[1, 2], [3, 4]]), rtol=1e-15)
+    x = sample((4, 5), "float32")
+    assert s3s4.softmax(x, None, dtype="float64").dtype == np.float64
+    assert s3s4.softmax.backward(2.0, x, (0, 1)).dtype == np.float32
+    for axis, kind, message in (
+        ((0, 0), ValueError, "axis must name each axis once"),
+        ((0, 2), ValueError, "axis must be from -2 to 1"),
+        ((0, "1"), TypeError, "axis must hold integers"),
+    ):
+        with pytest.raises(kind, match=message):
+            s3s4.softmax(x, axis)
+    with pytest.raises(ValueError, match="out has shape"):
+        s3s4.softmax(x, None, out=np.empty(20, "float32"))
+
+
 @each_dtype
 @pytest.mark.parametrize("count", [10, 1000, LARGE])
 def test_the_sum_does_not_lose_with_length(count, dtype):
