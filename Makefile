@@ -17,6 +17,7 @@
 #   make audit        build/repaired/*.whl, for any Linux of its tag
 #   make smoke        that wheel in a fresh environment of every Python found
 #   make gpu-check    what NVIDIA's compilers make of the GPU kernels, without a GPU
+#   make gpu          the GPU kernels run without a GPU, from the PTX that a card would be given
 #   make gpu-roofline what would limit them on a card, predicted from their machine code
 #   make portability  builds and tests with clang, and with a compiler that can do the least
 #   make clean
@@ -35,7 +36,7 @@ SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
     s3s4/meson.build)
 
 .PHONY: demo test slow fuzz sanitize arm64 dev lint bench bench-family pages family wheel sdist audit \
-    smoke gpu-check gpu-roofline portability clean
+    smoke gpu-check gpu gpu-roofline portability clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -106,6 +107,11 @@ smoke: audit
 
 gpu-check: .venv-gpu-check/installed
 	.venv-gpu-check/bin/python benchmarks/gpu_check.py $(ARGS)
+
+gpu: .venv-gpu-check/installed
+	.venv-gpu-check/bin/python $(PIP) install -q pytest
+	PYTHONSAFEPATH=1 .venv-gpu-check/bin/python -m pytest -q -m "slow or not slow" \
+	    tests/test_fakecuda.py $(ARGS)
 
 gpu-roofline: .venv-gpu-check/installed
 	.venv-gpu-check/bin/python benchmarks/gpu_roofline.py --write docs/gpu.md $(ARGS)

@@ -33,7 +33,7 @@ static Block blocks[BLOCKS];
 static int block_count;
 static uint64_t top = GAP;
 static uint32_t launches;
-static char complaints[KEPT][LENGTH];
+static char complaints[KEPT][2 * LENGTH];
 static int complaint_count;
 
 static void *reserve(uint64_t size, int protection) {
@@ -54,7 +54,7 @@ __attribute__((constructor)) static void begin(void) {
 
 static void complain(const char *what, uint64_t address, int size, uint32_t thread) {
     if (complaint_count < KEPT)
-        snprintf(complaints[complaint_count], LENGTH, "%s (%d bytes at %#llx, thread %u, launch %u)",
+        snprintf(complaints[complaint_count], sizeof *complaints, "%s (%d bytes at %#llx, thread %u, launch %u)",
                  what, size, (unsigned long long)address, thread, launches);
     complaint_count++;
 }
@@ -93,7 +93,7 @@ static void check_race(uint64_t offset, uint64_t address, int size, int how, uin
     }
 }
 
-static char *access(uint64_t address, int size, int how, uint32_t thread, uint32_t launch) {
+static char *checked(uint64_t address, int size, int how, uint32_t thread, uint32_t launch) {
     static char nowhere[16];
     const Block *block = find(address);
     const char *verb = how == WRITE ? "write" : "read";
@@ -154,7 +154,7 @@ void fake_read(void *to, uint64_t address, uint64_t size) {
 
 void fake_launch(void (*kernel)(const Launch *), const Dim *grid, const Dim *block,
                  void **parameters, int reciprocal_off) {
-    const Launch launch = {*grid, *block, parameters, ++launches, reciprocal_off, access, complain};
+    const Launch launch = {*grid, *block, parameters, ++launches, reciprocal_off, checked, complain};
     kernel(&launch);
 }
 
