@@ -38,8 +38,8 @@ def _compiled(source: Path | str) -> ctypes.CDLL:
     text = source.read_text("utf-8") if isinstance(source, Path) else source
     library = _folder() / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.so"
     if not library.exists():
-        command = [os.environ.get("CC", "cc"), *FLAGS, "-I", HERE, "-x", "c", "-", "-lm"]
-        subprocess.run([*command, "-o", library], input=text, text=True, check=True)
+        command = [os.environ.get("CC", "cc"), *FLAGS, f"-I{HERE}", "-x", "c", "-", "-lm"]
+        subprocess.run([*command, "-o", str(library)], input=text, text=True, check=True)
     return ctypes.CDLL(str(library))
 
 
