@@ -4,7 +4,6 @@ The first part plants a fault in a kernel at a time. The second compiles the pac
 GPU would be given them: `make gpu` has the compilers that takes.
 """
 
-import importlib.util
 import platform
 import re
 import shutil
@@ -300,18 +299,14 @@ FUNCTIONS = ("s3", "s4", "s4_dk", "s4_value_dx", "gelu", "softplus")
 
 @cache
 def compiled(function, dtype):
-    """The PTX of a function's kernels by form; without a compiler a reason to skip."""
-    if importlib.util.find_spec("numba_cuda") is None:
-        pytest.skip("numba-cuda is not installed")
+    """The PTX of a function's kernels by form; without the compilers a reason to skip."""
     sys.path[:0] = [str(BENCHMARKS)]
     import gpu_offline
 
-    try:
-        return {kernel.form: kernel.ptx for kernel in gpu_offline.kernels(function, dtype)}
-    except RuntimeError as error:
-        if "nvrtc" not in str(error) and "nvvm" not in str(error):
-            raise
-        pytest.skip("NVIDIA's compilers are not installed (make gpu installs them)")
+    reason = gpu_offline.missing()
+    if reason:
+        pytest.skip(reason)
+    return {kernel.form: kernel.ptx for kernel in gpu_offline.kernels(function, dtype)}
 
 
 def assert_close(actual, expected):
