@@ -32,7 +32,7 @@ PIP := -m pip --disable-pip-version-check
 # mypy and pyright run in folders without the package's source, which would hide the installed one.
 MYPY := $(CURDIR)/.venv-lint/bin/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
 SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
-    src/*.py src/*/*.py src/*/*/*.py src/kernels/* src/meson.build s3s4/*.py s3s4/*/*.py s3s4/*.pyi s3s4/py.typed \
+    src/*/*.py src/*/*/*.py src/kernels/* src/meson.build s3s4/*.py s3s4/*/*.py s3s4/*.pyi s3s4/py.typed \
     s3s4/meson.build)
 
 .PHONY: demo test slow fuzz sanitize arm64 dev lint bench bench-family pages family wheel sdist audit \
@@ -74,7 +74,7 @@ lint: .venv-lint/installed
 	rm -rf build/types && mkdir build/types && cp tests/typing_example.py build/types
 	cd build/types && echo {} > pyrightconfig.json && \
 	    $(CURDIR)/.venv-lint/bin/pyright --pythonpath $(CURDIR)/.venv-lint/bin/python
-	cd src && $(MYPY) -p codegen -m generate_rows
+	cd src && $(MYPY) -p codegen
 
 bench: .venv-bench/installed
 	.venv-bench/bin/python benchmarks/bench.py $(ARGS)

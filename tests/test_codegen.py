@@ -27,9 +27,10 @@ from codegen.derive import derivative  # noqa: E402
 from codegen.family import MAX_PARAMETERS, Family, family  # noqa: E402
 from codegen.ir import ARITHMETIC, CHEAP, COMPARISONS, COSTLY  # noqa: E402
 from codegen.ir import read as variable  # noqa: E402
+from codegen.phases import phases  # noqa: E402
 from codegen.read import Formulas  # noqa: E402
 from codegen.source import Refused  # noqa: E402
-from codegen.targets import c_blocks, c_tables, cython, gpu  # noqa: E402
+from codegen.targets import c_blocks, c_rows, c_tables, cython, gpu  # noqa: E402
 
 FORMULAS = SRC / "formulas"
 HEADERS = ("arithmetic.h", "blocks.h", "vecmath.h")
@@ -133,12 +134,28 @@ def test_a_parameter_whose_name_a_target_cannot_have_is_refused(name):
         ("def share(x)", "def share(x, b)", 22, "share must take x"),
         ("x / T", "x", 22, "neither a largest element nor a total"),
         ("total(g * x)", "total(total(x))", 30, "one number of a row"),
+        ("x / T", "x / (total(x / total(x / total(x / T))))", 22, "too many phases"),
+        ("x / T", "x / (T + largest(x) + total(-x))", 22, "more than 2 reductions"),
+        ("x / T", "x * exp_neg(x) / total(exp_neg(x))", 22, "needs x when its place is taken"),
     ],
 )
 def test_row_functions_are_refused_with_their_line(old, new, line, reason):
     assert old in ROWS
     with pytest.raises(Refused, match=rf"^activations\.py:{line}: .*{re.escape(reason)}"):
-        read(ENTRY + ROWS.replace(old, new, 1))
+        c_rows.header(read(ENTRY + ROWS.replace(old, new, 1)))
+
+
+def test_an_exponential_that_two_phases_need_is_kept_in_the_output():
+    text = ROWS.replace("T = total(x)", "E = exp_neg(x)\n    T = total(E)").replace(
+        "x / T", "E / T"
+    )
+    one = read(ENTRY + text)
+    share, product = (phases(one, function) for function in one.row_functions)
+    assert share.stored is not None
+    assert (share.stored.op, share.stored_by) == ("exp_neg", 0)
+    assert [len(phase.reductions) for phase in share.phases] == [1]
+    assert product.stored is None
+    assert [len(phase.reductions) for phase in product.phases] == [2]
 
 
 def test_what_starts_like_a_derivative_and_is_none_is_an_activation():
@@ -294,9 +311,6 @@ def build_kernels(folder):
     environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONSAFEPATH": ""}
     generate = [sys.executable, "-m", "codegen", build, build / "depfile"]
     subprocess.run(generate, env=environment, check=True)
-    rows = [source / "generate_rows.py", source / "formulas" / "activations.py"]
-    command = [sys.executable, *rows, "rows.h", build / "rows.h"]
-    subprocess.run(command, env=environment, check=True)
     kernels = source / "kernels" / "kernels.pyx"
     cython = [
         "cython",

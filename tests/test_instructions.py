@@ -140,14 +140,6 @@ def test_compiler_reports_every_loop_vectorised(
     neighbours = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     generate = [sys.executable, "-m", "codegen", tmp_path, tmp_path / "depfile"]
     subprocess.run(generate, env=neighbours, check=True)
-    rows = [
-        sys.executable,
-        ROOT / "src" / "generate_rows.py",
-        ROOT / "src" / "formulas" / "activations.py",
-        "rows.h",
-        tmp_path / "rows.h",
-    ]
-    subprocess.run(rows, env=neighbours, check=True)
     text = header.read_text()
     form = r"(?:block|ordinary|uniform)_f\d\d"
     functions = re.findall(rf"^static void (s3s4_\w+_{form})\(", text, re.M)

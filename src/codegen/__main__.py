@@ -6,6 +6,7 @@ from pathlib import Path
 from codegen.family import family
 from codegen.targets import (
     c_blocks,
+    c_rows,
     c_tables,
     capsule,
     cython,
@@ -20,6 +21,7 @@ SOURCE = Path(__file__).parents[1]
 TARGETS = {
     "s3s4.h": c_blocks.header,
     "s3s4_api.h": capsule.api,
+    "rows.h": c_rows.header,
     "table.h": c_tables.functions,
     "row_table.h": c_tables.row_functions,
     "symbols.h": symbols.header,

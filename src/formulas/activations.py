@@ -1,8 +1,9 @@
 """Every activation and its derivatives, written once.
 
 Design:
-- `generate.py` turns this text into C for the CPU kernels and into typed Python for the GPU, so
-  it holds nothing but assignments, conditional expressions, arithmetic and the primitives below.
+- `src/codegen` turns this text into nodes, and those into C for the CPU's kernels and into Python
+  for the GPU, so it holds nothing but assignments, conditional expressions, arithmetic and the
+  primitives below. `a * b + c` in one expression is fused; a product with a name is rounded first.
 - An activation is a function `name(x, parameter=default, ...)`. Its docstring documents the public
   object, its signature gives the parameters, and `name_dx` and `name_d<parameter>` are its
   derivatives. A leading underscore marks parts that several of them share.

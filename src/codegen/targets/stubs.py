@@ -176,7 +176,8 @@ def package(family: Family) -> str:
     exports = [alias.asname or alias.name for node in imports for alias in node.names]
     for node in imports:  # it has its overloads here
         node.names = [alias for alias in node.names if alias.name != "get"]
-    documented = {a.name: a.value.doc for a in (*family.activations, *family.rows)}
+    documented = {a.name: a.value.doc for a in family.activations}
+    documented |= {row.name: row.value.doc for row in family.rows}
     bodies = {class_name(a.defaults): class_stub(a.defaults) for a in family.activations}
     classes = {a.name: class_name(a.defaults) for a in family.activations}
     classes |= {row.name: "_Rows" for row in family.rows}
