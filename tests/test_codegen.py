@@ -16,6 +16,9 @@ from pathlib import Path
 import mpmath as mp
 import numpy as np
 import pytest
+from scipy.special import erfcx
+
+import s3s4
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
@@ -30,7 +33,7 @@ from codegen.ir import read as variable  # noqa: E402
 from codegen.phases import phases  # noqa: E402
 from codegen.read import Formulas  # noqa: E402
 from codegen.source import Refused  # noqa: E402
-from codegen.targets import c_blocks, c_rows, c_tables, cython, gpu  # noqa: E402
+from codegen.targets import arrays, c_blocks, c_rows, c_tables, cython, gpu  # noqa: E402
 
 FORMULAS = SRC / "formulas"
 HEADERS = ("arithmetic.h", "blocks.h", "vecmath.h")
@@ -355,6 +358,26 @@ def test_the_functions_of_the_gpu_are_those_of_the_nodes():
         given = [inputs[name] for name in function.inputs if name != "g"]
         found = elements[f"{function.name}_element"](*given)
         assert (found if isinstance(found, tuple) else (found,)) == expected, function.name
+
+
+def test_array_expressions_are_the_functions():
+    """In NumPy's arithmetic, whose exponentials are its own: against the ufuncs."""
+
+    def tanh_rest(u):
+        small = 1 / 3 - u * u * (2 / 15 - u * u * (17 / 315 - u * u * 62 / 2835))
+        return np.where(u < 0.1, small, (u - np.tanh(u)) / np.maximum(u, 0.1) ** 3)
+
+    names: dict[str, object] = {}
+    formulas = family(FORMULAS)
+    exec(arrays.module(formulas), names)
+    x = np.linspace(-8, 8, 1001)
+    with np.errstate(all="ignore"):
+        made = names["build"](np, lambda u: erfcx(u / np.sqrt(2)) / 2, tanh_rest)
+        for activation in formulas.activations:
+            for function in (activation.value, *activation.derivatives.values()):
+                expected = getattr(s3s4.ufuncs, function.name)(x, *activation.defaults.values())
+                found = np.broadcast_to(made[function.name](x), x.shape)
+                assert np.allclose(found, expected, rtol=1e-8, atol=1e-11), function.name
 
 
 def test_what_the_gpu_has_not_got_is_refused():
