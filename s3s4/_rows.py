@@ -124,8 +124,7 @@ class RowActivation(Described):
         result = self._in_runs(self._vjp, (grad, array), axis, out)
         if result is not None:
             return result
-        several = axis is None or isinstance(axis, tuple)
-        axis = axis if several else self._axis(axis, array.ndim)
+        index = -1 if axis is None or isinstance(axis, tuple) else self._axis(axis, array.ndim)
         try:
             grad = np.broadcast_to(grad, array.shape)
         except ValueError:
@@ -135,12 +134,12 @@ class RowActivation(Described):
         dtype = self._dtype(array)
         if isinstance(grad_output, np.ndarray | np.generic):
             dtype = np.result_type(dtype, grad)
-        if several:
+        if axis is None or isinstance(axis, tuple):
             return over_axes(partial(self._vjp, dtype=dtype), (grad, array), axis, out)
         if out is None:
             out = np.empty_like(array, dtype)
         try:
-            return self._vjp(grad, array, axis=axis, out=out, dtype=dtype)
+            return self._vjp(grad, array, axis=index, out=out, dtype=dtype)
         except (TypeError, ValueError) as error:
             raise _explained(error, out, array.shape) from None
 
@@ -176,7 +175,7 @@ class RowActivation(Described):
         return self._vjp(np.eye(rows.shape[-1], dtype=dtype), rows[..., np.newaxis, :], dtype=dtype)
 
     def _in_runs(
-        self, ufunc: np.ufunc, inputs: tuple[np.ndarray, ...], axis: int, out: Any
+        self, ufunc: np.ufunc, inputs: tuple[np.ndarray, ...], axis: object, out: Any
     ) -> np.ndarray | None:
         """The result, or None where it is NumPy's to compute, or to explain what is wrong."""
         x = inputs[-1]
