@@ -24,7 +24,7 @@ def build_config() -> dict[str, object]:
         "variants": list(_cpu.VARIANTS),
         "compiler": _cpu.kernels.compiler,
         "flags": _cpu.kernels.flags,
-        "openmp": _cpu.openmp_runtime(),
+        "openmp": _cpu.openmp.runtime(_cpu.kernels.openmp_version),
         "threads": _cpu.get_num_threads(),
         "gpu": _devices.status(),
     }

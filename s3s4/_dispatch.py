@@ -72,6 +72,7 @@ def is_left_to_cpu(size: int) -> bool:
     size : int
         Its elements.
     """
+    _cpu.threads.follow_block()
     return (
         (size < _cutover.FLOOR or _devices.is_out_of_question())
         and _chosen.get() is None
@@ -154,6 +155,7 @@ def evaluate(
     TypeError, ValueError
         If the GPU was asked for and the arguments do not fit it.
     """
+    _cpu.threads.follow_block()
     backend = choose(given, function, x, parameters, threshold)
     if backend is None:
         return None

@@ -215,6 +215,7 @@ class RowActivation(Described):
         return index
 
     def _on_cpu(self, device: object, *values: Any) -> None:
+        _cpu.threads.follow_block()
         if device is not None and _dispatch.wanted(device) == "gpu":
             raise NotImplementedError(f"{self.name} has no GPU kernel: device cannot be 'gpu'")
         if any(map(lies_on_device, values)):

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from s3s4._cpu import threads, variant
+from s3s4._cpu import openmp, threads, variant
 from s3s4._cpu.threads import (
     get_num_threads,
-    openmp_runtime,
     parallel_size,
     set_num_threads,
     set_parallel_size,
@@ -31,7 +30,7 @@ __all__ = [
     "get_num_threads",
     "kernels",
     "load",
-    "openmp_runtime",
+    "openmp",
     "parallel_size",
     "set_num_threads",
     "set_parallel_size",
@@ -166,6 +165,7 @@ def backward(
     -------
     tuple of ndarray
     """
+    threads.follow_block()
     shape = _shape(x, parameters)
     variables = (x, *parameters)
     outputs = tuple(

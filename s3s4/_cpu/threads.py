@@ -2,13 +2,17 @@
 
 # Design:
 # - The default number of threads is what OpenMP would take, cut to the processors this process may
-#   use and to its cgroup's quota: OpenMP knows nothing of quotas and would be throttled.
+#   use and to its cgroup's quota: OpenMP knows nothing of quotas and would be throttled. Which
+#   processors, OpenMP is asked: where it binds threads (OMP_PROC_BIND), this one is bound already.
+# - A block's number belongs to the context, as that of `device()` does: a coroutine keeps its own.
+#   The kernels know the calling thread's alone, which large calls set to that of their context.
 
 import math
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +20,26 @@ import numpy as np
 from s3s4._cpu.variant import kernels
 from s3s4._environment import refuse
 
+MOST: int = kernels.most_threads
+"""The largest number of threads there can be."""
+_of_block: ContextVar[int] = ContextVar("threads", default=0)
+
 
 def set_num_threads(n: int) -> None:
-    """Set the number of threads that large calls use, in the whole process.
+    """Set the number of threads that large calls may use, in the whole process.
+
+    They use fewer for a while when other work keeps the processors busy, so that waiting for a
+    thread would take longer than its help saves.
 
     Parameters
     ----------
     n : int
-        At least 1. It may exceed the number of processors.
+        From 1 to 1024. It may exceed the number of processors.
 
     Raises
     ------
     TypeError, ValueError
-        If n is not an integer of at least 1.
+        If n is no integer in that range.
     """
     kernels.set_process_threads(_checked_threads("n", n))
 
@@ -39,29 +50,40 @@ def get_num_threads() -> int:
     It is 1 in a forked child, inside another OpenMP parallel region, and wherever a library has
     limited OpenMP's threads (as threadpoolctl does) to 1.
     """
+    follow_block()
     return int(kernels.threads_now())
 
 
 @contextmanager
 def threads(n: int) -> Iterator[None]:
-    """Use n threads within a `with` block, for calls from this Python thread alone.
+    """Use n threads within a `with` block, for calls from this context alone.
+
+    A coroutine or a Python thread that enters a block changes nothing for the others. Calls from C,
+    and of the ufuncs themselves, know of no context: they follow the block that their Python
+    thread has entered or left last.
 
     Parameters
     ----------
     n : int
-        At least 1.
+        From 1 to 1024. Exactly as many are used, however busy the processors are.
 
     Raises
     ------
     TypeError, ValueError
-        If n is not an integer of at least 1.
+        If n is no integer in that range.
     """
-    before = kernels.get_local_threads()
-    kernels.set_local_threads(_checked_threads("n", n))
+    token = _of_block.set(_checked_threads("n", n))
+    follow_block()
     try:
         yield
     finally:
-        kernels.set_local_threads(before)
+        _of_block.reset(token)
+        follow_block()
+
+
+def follow_block() -> None:
+    """Have the kernels use the number of this context's block when this thread calls them."""
+    kernels.set_local_threads(_of_block.get())
 
 
 def parallel_size(name: str, dtype: np.dtype) -> int:
@@ -83,8 +105,8 @@ def _checked_threads(name: str, n: object) -> int:
     if isinstance(n, bool) or not hasattr(n, "__index__"):
         raise TypeError(f"{name} must be an integer, not {type(n).__name__}")
     number = n.__index__()
-    if not 1 <= number < 2**31:
-        raise ValueError(f"{name} must be at least 1, not {number}")
+    if not 1 <= number <= MOST:
+        raise ValueError(f"{name} must be from 1 to {MOST}, not {number}")
     return int(number)
 
 
@@ -93,13 +115,12 @@ def default_threads(root: Path = Path("/")) -> int:
     wanted = os.environ.get("S3S4_NUM_THREADS")
     if wanted:
         try:
-            return _checked_threads("S3S4_NUM_THREADS", int(wanted))
+            return _checked_threads("S3S4_NUM_THREADS", min(int(wanted), MOST))
         except ValueError:
             refuse(ValueError(f"S3S4_NUM_THREADS must be an integer of at least 1, not {wanted!r}"))
-    limits = [int(kernels.openmp_max_threads())]
+    limits = [MOST, int(kernels.openmp_threads())]
     if not os.environ.get("OMP_NUM_THREADS"):
-        if hasattr(os, "sched_getaffinity"):
-            limits.append(len(os.sched_getaffinity(0)))
+        limits.append(int(kernels.openmp_processors()))
         if sys.platform == "linux":
             limits += _quotas(root)
     return max(1, min(limits))
@@ -131,15 +152,3 @@ def _quotas(root: Path) -> Iterator[int]:
 
 
 kernels.set_process_threads(default_threads())
-
-
-def openmp_runtime() -> str | None:
-    """The OpenMP runtime in this process, if the kernels were built with it."""
-    if not kernels.openmp_version:
-        return None
-    try:
-        maps = Path("/proc/self/maps").read_text()
-    except OSError:
-        return f"OpenMP {kernels.openmp_version}"
-    loaded = {Path(line.split()[-1]).name for line in maps.splitlines() if "omp" in line}
-    return ", ".join(sorted(n for n in loaded if n.startswith(("libgomp", "libomp", "libiomp"))))

@@ -22,6 +22,8 @@ except ImportError as error:
         "(pip install .) and do not import it from its source folder"
     ) from error
 
+from s3s4._cpu import openmp
+
 version: str = _isa.version
 PLAIN = {"baseline", "generic", "serial"}
 VARIANTS = tuple(v for v in _isa.built() if v in PLAIN | _isa.supported())
@@ -43,7 +45,8 @@ def load(variant: str) -> ModuleType:
             else f"this build has {', '.join(_isa.built())}"
         )
         raise ImportError(f"no variant {variant!r} of the s3s4 kernels: {reason}")
-    return importlib.import_module(f"s3s4._kernels_{variant}")
+    with openmp.patience():
+        return importlib.import_module(f"s3s4._kernels_{variant}")
 
 
 def _choose() -> tuple[str, ModuleType]:

@@ -1,7 +1,7 @@
 # cython: language_level=3
-"""What this build holds, and which instruction sets the processor and its system have."""
+"""What this build holds, which instruction sets the processor has, and how fast it waits."""
 # Design: a module of its own, built for any processor, so that no kernels module is ever loaded
-# to find out that it must not be.
+# to find out that it must not be, or what must be set before.
 
 cdef extern from *:
     """
@@ -35,12 +35,37 @@ cdef extern from *:
     static int s3s4_has_avx512(void) { return 0; }
     static void s3s4_brand(char *text) { memset(text, 0, 48); }
     #endif
+
+    #include <time.h>
+    static double s3s4_seconds(void) {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    }
+    /* The seconds that libgomp takes to look once whether it has waited enough. */
+    static double s3s4_seconds_of_a_spin(void) {
+        enum { SPINS = 500 };
+        double shortest = 1.0;
+        volatile int awaited = 0;
+        for (int attempt = 0; attempt < 3; attempt++) {
+            const double start = s3s4_seconds();
+            for (int i = 0; i < SPINS && !awaited; i++) {
+    #if defined(__x86_64__) || defined(__i386__)
+                __builtin_ia32_pause();
+    #endif
+            }
+            const double taken = (s3s4_seconds() - start) / SPINS;
+            if (taken < shortest) shortest = taken;
+        }
+        return shortest;
+    }
     """
     const char *VARIANTS "S3S4_VARIANTS"
     const char *VERSION "S3S4_VERSION"
     bint has_avx2 "s3s4_has_avx2"()
     bint has_avx512 "s3s4_has_avx512"()
     void brand "s3s4_brand"(char *text)
+    double seconds_of_a_spin_ "s3s4_seconds_of_a_spin"()
 
 
 def supported():
@@ -58,6 +83,11 @@ def processor():
     cdef char[48] text
     brand(text)
     return text[:48].decode("ascii", "replace").strip("\0 ")
+
+
+def seconds_of_a_spin():
+    """How long one turn of a loop takes in which a thread waits for another."""
+    return seconds_of_a_spin_()
 
 
 version = VERSION.decode()

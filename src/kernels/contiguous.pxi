@@ -134,5 +134,9 @@ cdef void contiguous(
     What a function does not have is any view of the right length: it is never touched.
     """
     cdef Py_ssize_t n = x.shape[0], size = task_size(n, threads), task
+    cdef Team team
+    team_begin(&team, threads, ceiling(n, size))
     for task in prange(ceiling(n, size), num_threads=threads, schedule="dynamic"):
         piece(function, x, p, q, y, z, task * size, min(size, n - task * size))
+        team_did_task(&team)
+    team_end(&team)

@@ -15,7 +15,7 @@ from the generated table.
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_New
-from cython.parallel cimport prange
+from cython.parallel cimport prange, threadid
 from libc.stdint cimport uint16_t
 from libc.math cimport fabs
 from libc.stdlib cimport calloc, free, llabs, malloc
@@ -25,6 +25,7 @@ cdef extern from *:
     """
     #include "memory.h"
     #include "runtime.h"
+    #include "threads.h"
     #include "s3s4.h"
 
     typedef struct {
@@ -115,10 +116,18 @@ cdef extern from *:
 
     int process_threads "s3s4_process_threads"
     int local_threads "s3s4_local_threads"
-    void runtime_start "s3s4_runtime_start"()
+    int MOST_THREADS "S3S4_MOST_THREADS"
+    void threads_start "s3s4_threads_start"()
     int usable_threads "s3s4_usable_threads"() noexcept nogil
+    int team_threads "s3s4_team_threads"() noexcept nogil
     int openmp_version_ "s3s4_openmp_version"()
-    int openmp_max_threads_ "s3s4_openmp_max_threads"()
+    int openmp_threads_ "s3s4_openmp_threads"()
+    int openmp_processors_ "s3s4_openmp_processors"()
+    ctypedef struct Team "s3s4_team":
+        pass
+    void team_begin "s3s4_team_begin"(Team *, int threads, Py_ssize_t tasks) noexcept nogil
+    void team_did_task "s3s4_team_did_task"(Team *) noexcept nogil
+    void team_end "s3s4_team_end"(const Team *) noexcept nogil
 
 cdef extern from "fenv.h" nogil:
     ctypedef struct fenv_t:
@@ -166,7 +175,7 @@ cdef inline int threads_for(int exponentials, Py_ssize_t n, Py_ssize_t size) noe
     cdef Py_ssize_t least = parallel_doubles if size == 8 else parallel_floats
     if n * size < least // (1 + exponentials):
         return 1
-    return usable_threads()
+    return team_threads()
 
 
 cdef const Function *find(name) except NULL:
@@ -191,11 +200,11 @@ cdef int fill(Operand *operand, cnp.ndarray array, int dimensions, bint half) ex
     return 0
 
 
-cdef void run(Walk *walk, bint doubles, int threads) noexcept nogil:
+cdef bint run(Walk *walk, bint doubles, int threads) noexcept nogil:
+    """Whether there was memory."""
     if doubles:
-        walk_all[double](walk, threads, NULL)
-    else:
-        walk_all[float](walk, threads, NULL)
+        return lay_out[double](walk, NULL) and walk_all[double](walk, threads, NULL)
+    return lay_out[float](walk, NULL) and walk_all[float](walk, threads, NULL)
 
 
 def evaluate(name, tuple inputs, tuple outputs, int parameters):
@@ -223,7 +232,7 @@ def evaluate(name, tuple inputs, tuple outputs, int parameters):
     cdef Py_ssize_t slots = 0
     cdef int axis, i, threads, sums = 0
     cdef bint half = cnp.PyArray_ITEMSIZE(x) == 2, doubles = cnp.PyArray_ITEMSIZE(x) == 8
-    cdef bint laid_out
+    cdef bint done
     cdef FPState state
     if len(inputs) != function.inputs or len(outputs) != function.outputs:
         raise TypeError(f"{name} takes {function.inputs} inputs and {function.outputs} outputs")
@@ -259,17 +268,16 @@ def evaluate(name, tuple inputs, tuple outputs, int parameters):
     threads = threads_for(function.exponentials, walk.elements, 8 if doubles else 4)
     with nogil:
         divide(&walk, slots, sums)
-        laid_out = lay_out[double](&walk, NULL) if doubles else lay_out[float](&walk, NULL)
-        if laid_out:
-            state = fp_save()
-            run(&walk, doubles, threads)
-            fp_restore(state)
+        state = fp_save()
+        done = run(&walk, doubles, threads)
+        fp_restore(state)
+        if done:
             for i in range(function.outputs):
                 if walk.outputs[i].mode == SUMMED or walk.outputs[i].mode == SUMMED_TILE:
                     finish_sums(&walk, &walk.outputs[i], counts[i])
         release(&walk)
-    if not laid_out:
-        raise MemoryError(f"no memory for the sums of {name}")
+    if not done:
+        raise MemoryError(f"no memory for {name}")
 
 
 # --- C functions for other people's code --------------------------------------------------------
@@ -301,10 +309,6 @@ def set_process_threads(int n):
     process_threads = n
 
 
-def get_process_threads():
-    return process_threads
-
-
 def set_local_threads(int n):
     """The number of threads for calls from this Python thread; 0: the process-wide number."""
     global local_threads
@@ -329,24 +333,27 @@ def set_parallel_size(name, bint doubles, Py_ssize_t n):
         parallel_floats = least
 
 
-def get_local_threads():
-    return local_threads
-
-
 def threads_now():
-    """The number of threads a large call made here and now would use."""
+    """The number of threads a large call made here and now may use."""
     return usable_threads()
 
 
-def openmp_max_threads():
-    return openmp_max_threads_()
+def openmp_threads():
+    """The number OpenMP would take."""
+    return openmp_threads_()
+
+
+def openmp_processors():
+    """Those that this process may use: OpenMP still knows after it has bound this thread to one."""
+    return openmp_processors_()
 
 
 cnp.import_array()
 cnp.import_ufunc()
-runtime_start()
+threads_start()
 ufuncs = {**create_ufuncs(), **create_row_ufuncs()}
 c_api, symbols = create_symbols()
 openmp_version = openmp_version_()
+most_threads = MOST_THREADS
 compiler = COMPILER.decode()
 flags = FLAGS.decode()

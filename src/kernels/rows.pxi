@@ -148,13 +148,17 @@ cdef void in_pieces(
     cdef ResultsF64 results_f64
     cdef Py_ssize_t piece
     cdef int phase
+    cdef Team team
     row_divide(slab, function.inputs, sizeof(floating))
     for phase in range(function.f64.phases + 1):
+        team_begin(&team, threads, slab.pieces)
         for piece in prange(slab.pieces, num_threads=threads, schedule="dynamic"):
             if floating is double:
                 row_piece_f64(function.f64, phase, slab, piece, &results_f64)
             else:
                 row_piece_f32(function.f32, phase, slab, piece, &results_f32)
+            team_did_task(&team)
+        team_end(&team)
         if floating is double:
             row_finish_f64(function.f64, phase, slab, &results_f64)
         else:
@@ -219,12 +223,16 @@ cdef bint compute_rows(const Rows *rows, const floating *kind) noexcept nogil:
     cdef Py_ssize_t elements = rows.n * rows.width, task
     cdef Py_ssize_t batch = max(<Py_ssize_t> 1, TASK // elements), tasks = ceiling(slabs, batch)
     cdef int threads = threads_for(1, slabs * elements, sizeof(floating)), failed = 0
+    cdef Team team
     if threads == 1:
         return compute_slabs(rows, 0, slabs, 1, kind) == 0
     if tasks < 4 * threads and elements >= LONG_ROW:
         return compute_slabs(rows, 0, slabs, threads, kind) == 0
+    team_begin(&team, threads, tasks)
     for task in prange(tasks, num_threads=threads, schedule="dynamic"):
         failed += compute_slabs(rows, task * batch, min((task + 1) * batch, slabs), 1, kind)
+        team_did_task(&team)
+    team_end(&team)
     return failed == 0
 
 

@@ -28,11 +28,14 @@ cdef bint entangled(
     return False
 
 
-cdef void one_by_one(const Walk *walk, const floating *_) noexcept nogil:
-    cdef floating[MAX_OPERANDS * CHUNK] buffers
-    cdef Py_ssize_t i
-    for i in range(walk.elements):
-        walk_chunk(walk, 0, i, 1, buffers)
+cdef void step_by_step(Walk *walk, Py_ssize_t step, const floating *_) noexcept nogil:
+    """In order, at most PADDED elements at a time, without any memory."""
+    cdef floating[MAX_OPERANDS * PADDED] buffers
+    cdef Py_ssize_t start = 0
+    walk.block_size = PADDED
+    while start < walk.elements:
+        walk_block(walk, 0, start, min(step, walk.elements - start), buffers)
+        start += step
 
 
 cdef void loop_strided(
@@ -60,11 +63,12 @@ cdef void loop_strided(
         operand.tile = NULL
         operand.strides[0] = steps[i]
     if in_order:
-        one_by_one(&walk, kind)
-    else:
-        lay_out(&walk, kind)
-        walk_all(&walk, threads_for(function.exponentials, n, sizeof(floating)), kind)
-        release(&walk)
+        step_by_step(&walk, 1, kind)
+        return
+    lay_out(&walk, kind)
+    if not walk_all(&walk, threads_for(function.exponentials, n, sizeof(floating)), kind):
+        step_by_step(&walk, PADDED, kind)
+    release(&walk)
 
 
 cdef void loop_parallel(

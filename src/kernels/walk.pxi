@@ -5,6 +5,7 @@
 #   on the way, computed and scattered. NumPy's own iterator would hand over short rows, one call
 #   each, none of them worth a thread.
 # - Memory is read before it is written within a block.
+# - Buffers come from the heap: a stack may hold less than those of seven operands.
 
 cdef enum Kind:
     HALF = 1           # half precision in memory, float in registers
@@ -33,6 +34,7 @@ cdef struct Walk:
     bint uniform                       # every parameter is one element, and not too large
     int dimensions
     Py_ssize_t elements
+    Py_ssize_t block_size              # elements of a block, and of each operand's buffer
     Py_ssize_t group_size              # elements
     Py_ssize_t groups                  # depends on shapes alone
     Py_ssize_t[MAX_DIMENSIONS] shape
@@ -122,7 +124,7 @@ cdef void transfer(
         n -= run
 
 
-cdef void walk_chunk(
+cdef void walk_block(
     const Walk *walk, Py_ssize_t group, Py_ssize_t start, Py_ssize_t n, floating *buffers,
 ) noexcept nogil:
     cdef const floating *inputs[MAX_INPUTS]
@@ -136,14 +138,14 @@ cdef void walk_chunk(
         elif operand.mode == TILED:
             inputs[i] = <const floating *> operand.tile + start % operand.period
         else:
-            transfer(walk, operand, start, n, &buffers[i * CHUNK], False)
-            inputs[i] = &buffers[i * CHUNK]
+            transfer(walk, operand, start, n, &buffers[i * walk.block_size], False)
+            inputs[i] = &buffers[i * walk.block_size]
     for i in range(walk.function.outputs):
         operand = &walk.outputs[i]
         if operand.mode == DIRECT:
             outputs[i] = <floating *> operand.data + start
         else:
-            outputs[i] = &buffers[(MAX_INPUTS + i) * CHUNK]
+            outputs[i] = &buffers[(walk.function.inputs + i) * walk.block_size]
     compute(walk.function, walk.first_parameter, walk.uniform, n, inputs, outputs)
     for i in range(walk.function.outputs):
         operand = &walk.outputs[i]
@@ -153,20 +155,32 @@ cdef void walk_chunk(
             add_up(walk, operand, group, start, n, outputs[i])
 
 
-cdef void walk_group(const Walk *walk, Py_ssize_t group, const floating *_) noexcept nogil:
-    cdef floating[MAX_OPERANDS * CHUNK] buffers
+cdef void walk_group(const Walk *walk, Py_ssize_t group, floating *buffers) noexcept nogil:
     cdef Py_ssize_t start = group * walk.group_size
     cdef Py_ssize_t end = min(start + walk.group_size, walk.elements)
     while start < end:
-        walk_chunk(walk, group, start, min(<Py_ssize_t> CHUNK, end - start), buffers)
-        start += CHUNK
+        walk_block(walk, group, start, min(walk.block_size, end - start), buffers)
+        start += walk.block_size
 
 
-cdef void walk_all(const Walk *walk, int threads, const floating *kind) noexcept nogil:
-    cdef Py_ssize_t group
+cdef bint walk_all(Walk *walk, int threads, const floating *_) noexcept nogil:
+    """Whether there was memory for buffers."""
+    cdef floating *buffers
+    cdef Py_ssize_t group, size
+    cdef Team team
+    walk.block_size = min(<Py_ssize_t> CHUNK, ceiling(walk.elements, PADDED) * PADDED)
+    size = (walk.function.inputs + walk.function.outputs) * walk.block_size
+    buffers = <floating *> malloc(threads * size * sizeof(floating))
+    if buffers == NULL:
+        return False
     if threads == 1:  # entering a parallel region costs as much as hundreds of elements
         for group in range(walk.groups):
-            walk_group(walk, group, kind)
+            walk_group(walk, group, buffers)
     else:
+        team_begin(&team, threads, walk.groups)
         for group in prange(walk.groups, num_threads=threads, schedule="dynamic"):
-            walk_group(walk, group, kind)
+            walk_group(walk, group, buffers + threadid() * size)
+            team_did_task(&team)
+        team_end(&team)
+    free(buffers)
+    return True

@@ -1,0 +1,136 @@
+"""What other work on the processors costs: the default number of threads beside one thread.
+
+Usage: python busy.py [SECONDS]
+
+Prints, for S4 of float64:
+
+- idle: calls a second of the default, as a ratio to that of an OpenMP runtime whose threads wait
+  for the next loop as long as it likes to;
+- two at once: calls a second of each of two processes, as a ratio to one process on one thread;
+- busy: the 99th percentile beside a process that computes without end, as a ratio to that of one
+  thread there.
+
+The second and third are what a shared server or a CI machine looks like.
+"""
+
+# Design:
+# - Contenders are processes that live through all of it and take short turns, so that whatever
+#   else the machine does disturbs them all. A turn's figure is compared with that of the turns
+#   beside it, and the median of these ratios is printed.
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import numpy as np
+
+SIZES = (30_000, 100_000, 1_000_000)
+TURN = 0.15
+LIBGOMPS_OWN_SPIN = "300000"
+
+
+class Contender:
+    """A process that calls S4 when it is told to."""
+
+    def __init__(self, **environment):
+        cleared = dict.fromkeys(("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_NUM_THREADS"))
+        merged = {**os.environ, **cleared, **environment}
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--contender"],
+            env={name: value for name, value in merged.items() if value is not None},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def start(self, size, begin):
+        self.process.stdin.write(f"{size} {begin}\n")
+        self.process.stdin.flush()
+
+    def times(self):
+        return [int(part) for part in self.process.stdout.readline().split()]
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def contend():
+    """Serve as a contender: for each line, call for one turn and print the nanoseconds."""
+    import s3s4
+
+    largest = np.random.default_rng(0).uniform(-12, 12, SIZES[-1])
+    for line in sys.stdin:
+        size, begin = line.split()
+        x = largest[: int(size)]
+        out = np.zeros_like(x)
+        time.sleep(max(0.0, float(begin) - time.monotonic()))
+        end = time.perf_counter_ns() + int(TURN * 1e9)
+        times, now = [], time.perf_counter_ns()
+        while now < end:
+            s3s4.s4(x, out=out)
+            before, now = now, time.perf_counter_ns()
+            times.append(now - before)
+        print(*times, flush=True)
+
+
+def turn(size, *contenders):
+    """The times of the calls of each, all at once."""
+    begin = time.monotonic() + 0.03
+    for contender in contenders:
+        contender.start(size, begin)
+    return [contender.times() for contender in contenders]
+
+
+def typical(times):
+    return statistics.median(times)
+
+
+def late(times):
+    return np.percentile(times, 99)
+
+
+@contextmanager
+def load():
+    """A process that computes without end."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def main(seconds):
+    one, ours, other = Contender(S3S4_NUM_THREADS="1"), Contender(), Contender()
+    patient = Contender(GOMP_SPINCOUNT=LIBGOMPS_OWN_SPIN)
+    print(f"load {os.getloadavg()[0]:.1f} before; {os.cpu_count()} processors")
+    for size in SIZES:
+        idle, pairs, busy = [], [], []
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            mine, theirs = (turn(size, c)[0] for c in (ours, patient))
+            idle.append(typical(theirs) / typical(mine))
+            alone = len(turn(size, one)[0])
+            pairs += [len(times) / alone for times in turn(size, ours, other)]
+            with load():
+                serial, threaded = (turn(size, c)[0] for c in (one, ours))
+            busy.append(late(threaded) / late(serial))
+        print(
+            f"n = {size:9}  idle {statistics.median(idle):5.2f}"
+            f"  two at once {statistics.median(pairs):5.2f} (least {min(pairs):.2f})"
+            f"  busy {statistics.median(busy):5.2f} (most {max(busy):.2f})  of {len(idle)} turns",
+            flush=True,
+        )
+    for contender in (one, ours, other, patient):
+        contender.end()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--contender"]:
+        contend()
+    else:
+        main(float(sys.argv[1]) if sys.argv[1:] else 20.0)
