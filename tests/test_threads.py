@@ -1,7 +1,10 @@
 """Threads: equal bits for every number of them, how many there are, and life after a fork."""
 
+import asyncio
 import inspect
 import os
+import shutil
+import subprocess
 import sys
 import threading
 
@@ -146,6 +149,8 @@ def test_contexts_nest_and_end():
     [
         (0, ValueError),
         (-1, ValueError),
+        (1025, ValueError),
+        (100_000, ValueError),
         (2**40, ValueError),
         (1.5, TypeError),
         ("2", TypeError),
@@ -175,6 +180,8 @@ SHOW = "import s3s4; print(s3s4.get_num_threads())"
         ({"OMP_NUM_THREADS": "3"}, "3"),
         ({"OMP_NUM_THREADS": "1"}, "1"),
         ({"S3S4_NUM_THREADS": "4", "OMP_NUM_THREADS": "1"}, "4"),
+        ({"S3S4_NUM_THREADS": "100000"}, "1024"),
+        ({"OMP_NUM_THREADS": "100000"}, "1024"),
     ],
 )
 def test_environment_sets_the_number(environment, expected):
@@ -197,6 +204,174 @@ def test_affinity_limits_the_number():
 
 
 TASKS = "len(__import__('os').listdir('/proc/self/task'))"
+
+
+def processors():
+    return len(os.sched_getaffinity(0))
+
+
+@needs_openmp
+@needs_affinity
+@pytest.mark.parametrize(
+    "variable",
+    ["OMP_PROC_BIND=true", "OMP_PROC_BIND=close", "OMP_PROC_BIND=spread", "OMP_PLACES=threads"],
+)
+def test_threads_that_openmp_binds_are_as_many_as_else(variable):
+    name, value = variable.split("=")
+    done = python(SHOW, **{name: value}, S3S4_NUM_THREADS="", OMP_NUM_THREADS="")
+    assert done.stdout.strip() == str(processors())
+
+
+@needs_openmp
+@needs_affinity
+@pytest.mark.parametrize("name", ["OMP_PLACES", "GOMP_CPU_AFFINITY"])
+def test_places_limit_the_number(name):
+    one = str(min(os.sched_getaffinity(0)))
+    place = f"{{{one}}}" if name == "OMP_PLACES" else one
+    done = python(SHOW, **{name: place}, S3S4_NUM_THREADS="", OMP_NUM_THREADS="")
+    assert done.stdout.strip() == "1"
+
+
+# A filter that answers EPERM to sched_getaffinity, as some sandboxes do.
+SECCOMP = """
+import ctypes, errno, os, struct
+def instruction(code, k, yes=0, no=0):
+    return struct.pack("HBBI", code, yes, no, k)
+program = b"".join([
+    instruction(0x20, 0), instruction(0x15, 204, 0, 1),
+    instruction(0x06, 0x00050000 | errno.EPERM), instruction(0x06, 0x7FFF0000)])
+buffer = ctypes.create_string_buffer(program, len(program))
+header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, header) == 0
+try:
+    os.sched_getaffinity(0)
+except PermissionError:
+    print("refused")
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.uname().machine != "x86_64", reason="a filter for Linux on x86-64"
+)
+def test_import_where_the_system_does_not_say_which_processors():
+    done = python(f"{SECCOMP}\n{SHOW}", S3S4_NUM_THREADS="", OMP_NUM_THREADS="")
+    refused, number = done.stdout.split()
+    assert refused == "refused"
+    assert int(number) >= 1
+
+
+@needs_openmp
+def test_a_block_belongs_to_its_coroutine():
+    found = {}
+
+    async def run(n, enter, leave):
+        await enter.wait()
+        with s3s4.threads(n):
+            entered[n].set()
+            await leave.wait()
+            # The other block was entered, or left, after this one was entered.
+            found[n] = s3s4.get_num_threads(), used_by(n)
+        left[n].set()
+
+    async def main():
+        start = asyncio.Event()
+        start.set()
+        # 3 enters, 5 enters, 3 leaves, 5 leaves.
+        await asyncio.gather(run(3, start, entered[5]), run(5, entered[3], left[3]))
+
+    def used_by(n):
+        s3s4.s4(x)
+        return s3s4._cpu.kernels.threads_now()
+
+    (x,) = inputs(1, LARGE)
+    entered, left = ({n: asyncio.Event() for n in (3, 5)} for _ in range(2))
+    before = s3s4.get_num_threads()
+    asyncio.run(main())
+    assert found == {3: (3, 3), 5: (5, 5)}
+    assert s3s4.get_num_threads() == s3s4._cpu.kernels.threads_now() == before
+
+
+@needs_openmp
+def test_a_block_is_kept_by_asyncio_to_thread_and_unknown_to_other_threads():
+    async def main():
+        with s3s4.threads(3):
+            return await asyncio.to_thread(s3s4.get_num_threads)
+
+    assert asyncio.run(main()) == 3
+    found = []
+    with s3s4.threads(3):
+        thread = threading.Thread(target=lambda: found.append(s3s4._cpu.kernels.threads_now()))
+        thread.start()
+        thread.join()
+    assert found == [s3s4.get_num_threads()]
+
+
+@pytest.mark.parametrize("layout", ["x", "x[::2]", "x.reshape(1000, 1000).T"])
+def test_a_small_stack_suffices(layout):
+    python(
+        "import numpy as np, threading, s3s4\n"
+        "x = np.linspace(-9, 9, 1_000_000).astype('f'); x, done = x[:1_000_000], []\n"
+        f"y = {layout}; wanted = s3s4.s4(y), s3s4.s4.backward(y, y)[1], s3s4.softmax(y)\n"
+        "def work():\n"
+        "    for n in (2, 5):\n"
+        "        with s3s4.threads(n):\n"
+        "            found = s3s4.s4(y), s3s4.s4.backward(y, y)[1], s3s4.softmax(y)\n"
+        "        done.append(all(map(np.array_equal, found, wanted)))\n"
+        "threading.stack_size(65536)\n"
+        "thread = threading.Thread(target=work); thread.start(); thread.join()\n"
+        "assert done == [True, True]"
+    )
+
+
+# Threads may be started as long as fewer than LIMIT of those started here are alive.
+FEW = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+static atomic_int alive;
+struct call { void *(*function)(void *); void *argument; };
+static void ended(void *unused) { (void)unused; alive--; }
+static void *run(void *given) {
+    struct call call = *(struct call *)given;
+    void *result;
+    free(given);
+    pthread_cleanup_push(ended, NULL);
+    result = call.function(call.argument);
+    pthread_cleanup_pop(1);
+    return result;
+}
+int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *argument) {
+    int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    *(void **)&create = dlsym(RTLD_NEXT, "pthread_create");
+    if (alive++ >= LIMIT) return alive--, EAGAIN;
+    struct call *call = malloc(sizeof *call);
+    *call = (struct call){f, argument};
+    return create(t, a, run, call);
+}
+"""
+
+
+@needs_openmp
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+@pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler on this machine")
+def test_where_threads_cannot_be_started_there_are_fewer(tmp_path):
+    (tmp_path / "few.c").write_text(FEW)
+    command = ["cc", "-shared", "-fPIC", "-DLIMIT=2", "few.c", "-o", "few.so", "-ldl", "-pthread"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    done = python(
+        f"import os, numpy as np, s3s4; x = np.linspace(-9, 9, {LARGE}); a = {TASKS}\n"
+        "with s3s4.threads(1): wanted = s3s4.s4(x)\n"
+        "for n in (2, 7, 3):\n"
+        f"    with s3s4.threads(n): print(np.array_equal(s3s4.s4(x), wanted), {TASKS} - a)\n"
+        "os._exit(0)",
+        LD_PRELOAD=str(tmp_path / "few.so"),
+        OPENBLAS_NUM_THREADS="1",
+    )
+    assert done.stdout.split() == ["True", "1", "True", "2", "True", "2"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")

@@ -99,15 +99,15 @@ static void *s3s4_trial_thread(void *argument) {
     return NULL;
 }
 
-/* How many of so many threads there can be at once, the calling one among them. */
+/* How many more threads there can be at once, up to so many. */
 static int s3s4_possible_threads(int wanted) {
-    struct s3s4_trial *trial =
-        malloc(sizeof *trial + (size_t)wanted * sizeof *trial->threads);
+    struct s3s4_trial *trial = NULL;
     int started = 0;
-    if (!trial) return 1;
+    if (wanted > 0) trial = malloc(sizeof *trial + (size_t)wanted * sizeof *trial->threads);
+    if (!trial) return 0;
     pthread_mutex_init(&trial->held, NULL);
     pthread_mutex_lock(&trial->held);
-    for (; started < wanted - 1; started++) {
+    for (; started < wanted; started++) {
         struct s3s4_trial_thread *one = &trial->threads[started];
         one->trial = trial;
         if (pthread_create(&one->thread, NULL, s3s4_trial_thread, one)) break;
@@ -122,7 +122,7 @@ static int s3s4_possible_threads(int wanted) {
     }
     pthread_mutex_destroy(&trial->held);
     free(trial);
-    return 1 + started;
+    return started;
 }
 
 /* The threads that libgomp has room for on the stack of the calling one: 128 bytes for each. */
@@ -149,7 +149,8 @@ static int s3s4_team_threads(void) {
         threads = s3s4_smaller(threads, s3s4_resting_threads);
     if (threads > s3s4_team_size) {
         if (s3s4_refused && s3s4_now() < s3s4_refused + S3S4_REFUSED_REST) return s3s4_team_size;
-        const int possible = s3s4_possible_threads(s3s4_threads_on_stack(threads));
+        const int more = s3s4_threads_on_stack(threads) - s3s4_team_size;
+        const int possible = s3s4_team_size + s3s4_possible_threads(more);
         s3s4_refused = possible < threads ? s3s4_now() : 0;
         threads = possible;
     }
