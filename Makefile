@@ -10,6 +10,7 @@
 #   make lint         ruff, cython-lint, mypy, pyright
 #   make bench        this package beside its peers (downloads them)
 #   make bench-family every activation beside its peers
+#   make busy         what threads cost beside other work, with a load of its own
 #   make pages        the page of every activation, their index, the gallery
 #   make family       docs/family.md: every activation, how it was checked, how fast it is
 #   make wheel        build/wheel/*.whl
@@ -35,7 +36,7 @@ SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
     src/*/*.py src/*/*/*.py src/kernels/* src/meson.build s3s4/*.py s3s4/*/*.py s3s4/*.pyi s3s4/py.typed \
     s3s4/meson.build)
 
-.PHONY: demo test slow fuzz sanitize arm64 dev lint bench bench-family pages family wheel sdist audit \
+.PHONY: demo test slow fuzz sanitize arm64 dev lint bench bench-family busy pages family wheel sdist audit \
     smoke gpu-check gpu gpu-roofline portability clean
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -78,6 +79,9 @@ lint: .venv-lint/installed
 
 bench: .venv-bench/installed
 	.venv-bench/bin/python benchmarks/bench.py $(ARGS)
+
+busy: .venv-test/installed
+	.venv-test/bin/python benchmarks/busy.py $(ARGS)
 
 bench-family: .venv-bench/installed
 	.venv-bench/bin/python benchmarks/family.py $(ARGS)

@@ -261,6 +261,34 @@ def test_import_where_the_system_does_not_say_which_processors():
     assert int(number) >= 1
 
 
+SPIN = """
+import os, s3s4
+from s3s4 import _cpu
+seen, load = {}, _cpu.variant.importlib.import_module
+def watched(name):
+    seen.update(os.environ)
+    return load(name)
+_cpu.variant.importlib.import_module = watched
+before = dict(os.environ)
+_cpu.load(_cpu.variant.name)
+assert dict(os.environ) == before
+print(seen.get("GOMP_SPINCOUNT"), seen.get("OMP_WAIT_POLICY"))
+"""
+
+
+def test_libgomp_is_loaded_with_a_bounded_wait():
+    count, policy = python(SPIN, GOMP_SPINCOUNT="", OMP_WAIT_POLICY="").stdout.split()
+    # 50 microseconds of at least a tenth of a nanosecond and at most a microsecond each.
+    assert 50 <= int(count) <= 500_000
+    assert policy == "None"
+
+
+@pytest.mark.parametrize(("count", "policy"), [("77", ""), ("", "active"), ("77", "passive")])
+def test_the_wait_that_the_user_has_set_stays(count, policy):
+    done = python(SPIN, GOMP_SPINCOUNT=count, OMP_WAIT_POLICY=policy)
+    assert done.stdout.split() == [count or "None", policy or "None"]
+
+
 @needs_openmp
 def test_a_block_belongs_to_its_coroutine():
     found = {}
@@ -319,6 +347,19 @@ def test_a_small_stack_suffices(layout):
         "            found = s3s4.s4(y), s3s4.s4.backward(y, y)[1], s3s4.softmax(y)\n"
         "        done.append(all(map(np.array_equal, found, wanted)))\n"
         "threading.stack_size(65536)\n"
+        "thread = threading.Thread(target=work); thread.start(); thread.join()\n"
+        "assert done == [True, True]"
+    )
+
+
+@needs_openmp
+def test_the_most_threads_fit_on_any_stack():
+    python(
+        f"import numpy as np, threading, s3s4; x = np.linspace(-9, 9, {LARGE}); done = []\n"
+        "wanted = s3s4.s4(x)\n"
+        "def work():\n"
+        "    with s3s4.threads(1024): done.append(np.array_equal(s3s4.s4(x), wanted))\n"
+        "work(); threading.stack_size(65536)\n"
         "thread = threading.Thread(target=work); thread.start(); thread.join()\n"
         "assert done == [True, True]"
     )

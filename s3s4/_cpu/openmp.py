@@ -8,11 +8,9 @@
 # - What the user has set stays, and so does a runtime that is there already.
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from s3s4 import _isa
 
 SPIN = 50e-6
 """Seconds: longer than from one call to the next, and than the last task of a loop."""
@@ -20,12 +18,18 @@ COUNT = "GOMP_SPINCOUNT"
 
 
 @contextmanager
-def patience() -> Iterator[None]:
-    """While libgomp is loaded, have it find in the environment how long to wait."""
+def patience(seconds_of_a_spin: Callable[[], float]) -> Iterator[None]:
+    """While libgomp is loaded, have it find in the environment how long to wait.
+
+    Parameters
+    ----------
+    seconds_of_a_spin : callable
+        Measures how long it takes libgomp to look once.
+    """
     if os.environ.keys() & {COUNT, "OMP_WAIT_POLICY"}:
         yield
         return
-    os.environ[COUNT] = str(round(SPIN / _isa.seconds_of_a_spin()))
+    os.environ[COUNT] = str(round(SPIN / seconds_of_a_spin()))
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import numpy as np
 
+from s3s4._cpu import openmp
 from s3s4._environment import refuse
 
 try:
@@ -21,8 +22,6 @@ except ImportError as error:
         f"the compiled part of s3s4 is missing in {Path(__file__).parents[1]}: install the package "
         "(pip install .) and do not import it from its source folder"
     ) from error
-
-from s3s4._cpu import openmp
 
 version: str = _isa.version
 PLAIN = {"baseline", "generic", "serial"}
@@ -45,7 +44,7 @@ def load(variant: str) -> ModuleType:
             else f"this build has {', '.join(_isa.built())}"
         )
         raise ImportError(f"no variant {variant!r} of the s3s4 kernels: {reason}")
-    with openmp.patience():
+    with openmp.patience(_isa.seconds_of_a_spin):
         return importlib.import_module(f"s3s4._kernels_{variant}")
 
 
