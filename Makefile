@@ -17,6 +17,7 @@
 #   make sdist        build/sdist/*.tar.gz, and a check that it builds the same wheel without git
 #   make audit        build/repaired/*.whl, for any Linux of its tag
 #   make smoke        that wheel in a fresh environment of every Python found
+#   make minima       builds, installs and runs with the oldest version of each requirement
 #   make gpu-check    what NVIDIA's compilers make of the GPU kernels, without a GPU
 #   make gpu          the GPU kernels run without a GPU, from the PTX that a card would be given
 #   make gpu-roofline what would limit them on a card, predicted from their machine code
@@ -37,7 +38,7 @@ SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
     s3s4/meson.build)
 
 .PHONY: demo test slow fuzz sanitize arm64 dev lint bench bench-family busy pages family wheel sdist audit \
-    smoke gpu-check gpu gpu-roofline portability clean
+    smoke minima gpu-check gpu gpu-roofline portability clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -65,6 +66,9 @@ arm64: .venv-test/installed
 
 dev: .venv/requirements
 	PATH="$(CURDIR)/.venv/bin:$$PATH" python $(PIP) install -q --no-build-isolation -e '.[lint,test]'
+	# Cython looks for s3s4/__init__.pxd on sys.path, and the finder of editable installs is not there.
+	ln -sfn "$$(.venv/bin/python -c 'import s3s4; print(s3s4.get_include())')" \
+	    "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/s3s4"
 
 lint: .venv-lint/installed
 	.venv-lint/bin/ruff check
@@ -108,6 +112,9 @@ smoke: audit
 	.ci/pythons | while read -r python; do \
 	    .ci/smoke "$$python" build/repaired/*.whl || exit; \
 	done
+
+minima: .venv-build/requirements .venv-package/installed
+	.ci/minima .venv-package/bin/uv
 
 gpu-check: .venv-gpu-check/installed
 	.venv-gpu-check/bin/python benchmarks/gpu_check.py $(ARGS)

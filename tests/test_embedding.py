@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import runpy
+import shlex
 import shutil
 import subprocess
 import sys
@@ -105,6 +106,30 @@ def layer(request, tmp_path_factory):
     command += ["--no-build-isolation", "--no-deps", "--no-index", "--target", "../built", "."]
     shell(*command, cwd=project)
     return project.parent / "built"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", ["cython-setuptools", "cython-meson"])
+def test_cython_example_is_installed_by_the_command_of_the_page(example, tmp_path):
+    """In build isolation, in an environment that has nothing: as somebody else does it."""
+    root = EXAMPLES.parent
+    wheels = root / "build" / "wheel"
+    if not [*wheels.glob("s3s4-*.whl")]:
+        pytest.skip("build/wheel has no wheel: make wheel")
+    page = (root / "docs" / "embedding.md").read_text("utf-8")
+    (command,) = re.findall(r"^    (pip install .*)$", page, re.MULTILINE)
+    project = tmp_path / "project"
+    shutil.copytree(EXAMPLES / example, project)
+    shell(sys.executable, "-m", "venv", "env", cwd=tmp_path)
+    activate = f". ../env/bin/activate; PIP_FIND_LINKS={shlex.quote(str(wheels))} {command}"
+    shell("sh", "-ec", activate, cwd=project)
+    code = (
+        "import layer, numpy as np; x = np.linspace(-3, 3, 7, dtype='f'); out = np.empty_like(x)\n"
+        "layer.apply(x, 5, out); a = 1 / (1 + np.exp(-5 * x))\n"
+        "wanted = a * x / (1 + abs(x)) + (1 - a) / (1 + np.exp(-x))\n"
+        "np.testing.assert_allclose(out, wanted, rtol=1e-5, atol=1e-6)"
+    )
+    shell("../env/bin/python", "-c", code, cwd=project)
 
 
 @pytest.mark.slow
