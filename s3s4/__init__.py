@@ -6,13 +6,13 @@ from s3s4._config import build_config, show_config
 from s3s4._cpu import version as __version__
 from s3s4._cpu.threads import get_num_threads, set_num_threads, threads
 from s3s4._devices import GPUUnavailable
-from s3s4._dispatch import device
 from s3s4._embedding import _C_API as _C_API
 from s3s4._embedding import __pyx_capi__ as __pyx_capi__
 from s3s4._embedding import c_functions, get_include
 from s3s4._family import activations, get
 from s3s4._measured.cutover import Calibration, calibrate
 from s3s4._published import S3Activation, S4Activation
+from s3s4._route import device
 from s3s4._rows import RowActivation
 from s3s4._rrelu import rrelu_training
 

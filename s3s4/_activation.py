@@ -2,29 +2,27 @@
 
 # Design:
 # - A call on a small ndarray is the common case of a network's inner loop: it reaches the ufunc
-#   after one look at the type and the size, and a large one in one piece of memory after a few
-#   more. Everything else waits behind them.
+#   after one look at the type and the size. Everything else waits behind it.
 # - What NumPy can tell (types, shapes, casting) NumPy tells: its errors are only explained, after
 #   the fact, so that they name the argument.
 
 import inspect
-from collections.abc import Mapping, Sequence
-from types import ModuleType
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from s3s4 import _cpu, _devices, _dispatch
+from s3s4 import _containers, _cpu, _explain, _gradients, _offload, _route
+from s3s4._cpu import arrays
 from s3s4._description import Described
 from s3s4._device_arrays import lies_on_device, on_host
-from s3s4._sums import sum_to_shape
+from s3s4._route import GPU, KERNELS, SMALL
 from s3s4._table import TABLE, Entry
 
-LARGE = 1 << 13
-"""Below this many elements a call is the ufunc's, whatever the layout: no thread is worth it."""
-
 UFUNC_OPTIONS = {"out", "where", "dtype", "casting", "order", "subok", "signature"}
+SIMPLE = frozenset({ndarray, float, int, bool, list, tuple, *np.sctypeDict.values()})
+"""Types that NumPy takes as they are."""
 
 
 class Activation(Described):
@@ -48,6 +46,9 @@ class Activation(Described):
         super().__init__(name, entry.parameters, _documentation(name, entry))
         vars(self)["__signature__"] = _signature(entry)
         self._derivatives = entry.derivatives
+        self._names = tuple(entry.parameters)
+        self._pairs = tuple(entry.parameters.items())
+        self._weak = tuple(entry.parameters.values())
         # NumPy takes an array of the right type faster than a Python number.
         self._defaults = {
             np.dtype(kind): tuple(np.array(v, kind) for v in entry.parameters.values())
@@ -132,188 +133,171 @@ class Activation(Described):
             For each parameter, in order, of its shape. The sums are compensated, and the same for
             every number of threads. An activation without parameters returns grad_x alone.
         """
-        values = self._bind(parameters, named)
+        values = self._bound(parameters, named)
         device = named.pop("device", None)
         if named:
-            raise TypeError(f"backward got an unexpected argument {next(iter(named))!r}")
-        if lies_on_device(x):
-            gradients = _devices.gpu().backward_on_device(self.name, grad_output, x, values)
+            raise self._unexpected(parameters, named)
+        road, found = _route.of_backward(grad_output, x, values, device)
+        if road is KERNELS:
+            grad, x, *floats = found
+            gradients = arrays.backward(self.name, grad, x, floats)
+        elif road is GPU and lies_on_device(x):
+            gradients = found[0].backward_on_device(self.name, grad_output, x, values)
+            return gradients if len(gradients) > 1 else gradients[0]
         else:
-            backend = _devices.gpu() if _dispatch.wanted(device) == "gpu" else _cpu
-            if self._is_of_one_dtype(grad_output, x, values):
-                floats = [np.asarray(value).astype(x.dtype) for value in values]
-                gradients = backend.backward(self.name, grad_output, x, floats)
-            else:
-                gradients = self._gradients(grad_output, x, values, backend)
-            gradients = tuple(g if g.ndim else g[()] for g in gradients)
+            names = ("grad_output", "x", *self._names)
+            given = dict(zip(names, (grad_output, x, *values), strict=True))
+            backend = found[0] if road is GPU else arrays
+            gradients = _gradients.gradients(self.name, self.parameters, given, backend)
+        gradients = tuple([g if getattr(g, "ndim", 1) else g[()] for g in gradients])
         return gradients if len(gradients) > 1 else gradients[0]
 
-    def _gradients(
-        self, grad_output: Any, x: Any, parameters: list[Any], backend: ModuleType
-    ) -> tuple[Any, ...]:
-        named = zip(self.parameters, parameters, strict=True)
-        arguments = {"grad_output": grad_output, "x": x, **dict(named)}
-        arrays = {name: real(name, value) for name, value in arguments.items()}
-        shape = _shape({name: array for name, array in arrays.items() if name != "grad_output"})
-        grad_shape = arrays["grad_output"].shape
-        if not _broadcasts(grad_shape, shape):
-            raise ValueError(f"grad_output of shape {grad_shape} does not fit the output's {shape}")
-        kinds = [
-            type(value) if type(value) in (float, int) else arrays[name].dtype
-            for name, value in arguments.items()
-        ]
-        dtype = _exp_dtype(x, parameters) or self._ufunc.resolve_dtypes((*kinds[1:], None))[-1]
-        if isinstance(kinds[0], np.dtype):
-            dtype = np.result_type(dtype, kinds[0])
-        if dtype.type in _cpu.FLOATS:
-            cast = [a if a.dtype.type is dtype.type else a.astype(dtype) for a in arrays.values()]
-            gradients: tuple[Any, ...] = backend.backward(self.name, cast[0], cast[1], cast[2:])
-        else:
-            with np.errstate(all="ignore"):
-                gradients = tuple(
-                    sum_to_shape(
-                        arrays["grad_output"]
-                        * _cpu.ufuncs[f"{self.name}_d{by}"](
-                            *list(arrays.values())[1:], dtype=dtype
-                        ),
-                        arrays[by].shape,
-                    )
-                    for by in self._derivatives
-                )
-        return gradients
-
-    def _is_of_one_dtype(self, grad_output: Any, x: Any, parameters: Sequence[Any]) -> bool:
-        """Whether `backward` has what nearly all calls give it, with nothing to cast or explain."""
-        return (
-            type(x) is type(grad_output) is ndarray
-            and x.dtype == grad_output.dtype
-            and x.shape == grad_output.shape
-            and x.dtype in self._defaults
-            and x.dtype.type in _cpu.FLOATS
-            and all(type(parameter) is float for parameter in parameters)
-        )
-
-    def _bind(self, parameters: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
-        """Parameters by position, name or default; their names are taken out of `named`."""
-        if len(parameters) > len(self.parameters):
-            raise TypeError(
-                f"{self.name} takes x and {len(self.parameters)} parameters, "
-                f"{len(parameters) + 1} values were given"
-            )
-        values = list(parameters)
-        for index, (name, default) in enumerate(self.parameters.items()):
-            if index < len(parameters):
-                if name in named:
-                    raise TypeError(f"{self.name} got two values for {name!r}")
-            else:
-                values.append(named.pop(name, default))
-        return values
-
     def _run(self, ufunc: np.ufunc, x: Any, parameters: tuple[Any, ...], options: Any) -> Any:
+        plain = type(x) is ndarray
+        known = self._defaults.get(x.dtype) if plain else None
+        given = len(parameters)
+        if given < len(self._names):
+            if options and not (len(options) == 1 and "out" in options):
+                for name, default in self._pairs[given:]:
+                    parameters += (options.pop(name, default),)
+            elif given or known is None:
+                parameters += self._weak[given:]
+            else:
+                parameters = known
         if (
-            type(x) is ndarray
+            known is not None
+            and x.size < SMALL
+            and given <= len(known)
             and (not options or (len(options) == 1 and "out" in options))
-            and (x.size < LARGE or _is_one_axis(x, parameters, options.get("out")))
         ):
-            defaults = self._defaults.get(x.dtype)
-            if defaults is not None and len(parameters) <= len(defaults):
-                rest = defaults[len(parameters) :] if parameters else defaults
-                try:
-                    return ufunc(x, *parameters, *rest, **options)
-                except (TypeError, ValueError) as error:
-                    raise self._explained(error, (x, *parameters), options) from None
-        x, *values = map(on_host, (x, *self._bind(parameters, options)))
+            try:
+                return ufunc(x, *parameters, **options)
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise self._explained(error, x, parameters, options) from None
+        if given > len(self._names) or options.keys() & self._names:
+            raise self._unexpected(parameters[:given], options)
+        for value in (x, *parameters):
+            if type(value) not in SIMPLE:
+                done, x, parameters = self._settled(ufunc, x, parameters, options)
+                if done:
+                    return x
+                break
         device = options.pop("device", None)
         threshold = options.pop("gpu_threshold", None)
-        unknown = options.keys() - UFUNC_OPTIONS
-        if unknown:
-            raise TypeError(f"{self.name} got an unexpected argument {min(unknown)!r}")
-        if options.keys().isdisjoint(("dtype", "signature")):
-            exp_dtype = _exp_dtype(x, values)
-            if exp_dtype is not None:
-                options["dtype"] = exp_dtype
-        computed = _dispatch.evaluate(ufunc.__name__, x, values, options, device, threshold)
-        if computed is not None:
-            return computed if len(computed) > 1 else computed[0]
-        if type(x) is np.ndarray and x.size >= LARGE and options.keys() <= {"out"}:
-            count = ufunc.nout
-            out = options.get("out")
-            outs = out if isinstance(out, tuple) else (out,) * (count if out is None else 1)
-            if len(outs) == count:
-                results = _cpu.evaluate(ufunc.__name__, x, values, outs)
-                if results is not None:
-                    return results if count > 1 else results[0]
+        if not options.keys() <= UFUNC_OPTIONS:
+            raise self._unexpected((), options.keys() - UFUNC_OPTIONS)
+        dtype = getattr(x, "dtype", None)
+        is_float = getattr(dtype, "kind", None) == "f"
+        if not is_float and options.keys().isdisjoint(("dtype", "signature")):
+            if _explain.is_narrow(dtype) and "out" not in options:
+                return self._widened(ufunc, x, parameters, options)
+            if isinstance(x, ndarray | np.generic):
+                dtype = _gradients.exp_dtype(x, parameters)
+                if dtype is not None:
+                    options["dtype"] = dtype
+        out = options.get("out")
+        outs = out if isinstance(out, tuple) else (out,) * (ufunc.nout if out is None else 1)
+        road, found = _route.of_call(
+            ufunc.__name__, x, parameters, outs, options, device, threshold
+        )
+        if road is GPU:
+            results = _offload.evaluate(found[0], ufunc, x, parameters, outs, options, found[1])
+            if results is not None:
+                return results if ufunc.nout > 1 else results[0]
+            road, found = _route.of_call(ufunc.__name__, x, parameters, outs, options, "cpu")
+        if road is KERNELS and len(outs) == ufunc.nout:
+            results = arrays.evaluate(ufunc.__name__, *found, outs)
+            return results if ufunc.nout > 1 else results[0]
         try:
-            return ufunc(x, *values, **options)
+            return ufunc(x, *parameters, **options)
         except (TypeError, ValueError) as error:
-            raise self._explained(error, (x, *values), options) from None
+            raise self._explained(error, x, parameters, options) from None
+
+    def _settled(
+        self, ufunc: np.ufunc, x: Any, parameters: tuple[Any, ...], options: Any
+    ) -> tuple[bool, Any, tuple[Any, ...]]:
+        """Other libraries' arrays: whether that was all, the result or x, and the parameters."""
+        names = ("x", *self._names)
+        values = [on_host(n, v) for n, v in zip(names, (x, *parameters), strict=True)]
+        contained = [v for v in values if _containers.is_contained(v)]
+        if not contained:
+            return False, values[0], tuple(values[1:])
+        if options.get("device") == "gpu":
+            kind = type(contained[0]).__name__
+            raise TypeError(f"device='gpu' is for NumPy's and the GPU's arrays, not {kind}")
+        options["device"] = "cpu"
+        if options.get("out", ...) is None:
+            del options["out"]
+        if any(map(_containers.is_frame, values)) and options.keys() <= {"device", "dtype"}:
+
+            def column(x: Any, *parameters: Any) -> Any:
+                return self._run(ufunc, x, parameters, dict(options))
+
+            return True, _containers.by_columns(column, values), ()
+        if any(map(_containers.is_polars, values)) and options.keys() <= {"device", "dtype"}:
+            taken = [_containers.take(n, v) for n, v in zip(names, values, strict=True)]
+            plain = [one.array if one.rebuild else v for one, v in zip(taken, values, strict=True)]
+            result = self._run(ufunc, plain[0], tuple(plain[1:]), options)
+            return True, _containers.rebuilt_from(taken, result), ()
+        dtype = _gradients.exp_dtype(values[0], ())
+        if dtype is not None and _containers.takes_ufuncs(values[0]):
+            values = [dtype.type(v) if type(v) in (float, int) else v for v in values]
+        if ufunc.nout > 1 and any(map(_containers.takes_ufuncs, values)):
+            return True, self._one_by_one(ufunc, values, options), ()
+        return False, values[0], tuple(values[1:])
+
+    def _one_by_one(self, ufunc: np.ufunc, values: list[Any], options: Any) -> tuple[Any, Any]:
+        """Value and derivative, in two calls where a library knows no ufunc of two results."""
+        device = options.pop("device")
+        try:
+            return ufunc(*values, **options)  # type: ignore[no-any-return]
+        except (TypeError, NotImplementedError, AttributeError):
+            outs = options.pop("out", (None, None))
+            return tuple(  # type: ignore[return-value]
+                call(*values, out=out, device=device, **options)
+                if out is not None
+                else call(*values, device=device, **options)
+                for call, out in zip((self, self.derivative), outs, strict=True)
+            )
+
+    def _widened(self, ufunc: np.ufunc, x: Any, parameters: Any, options: Any) -> Any:
+        """bfloat16 as float16 is: computed in float32, rounded once."""
+        dtype = x.dtype
+        wide = [
+            np.asarray(v, np.float32) if _explain.is_narrow(getattr(v, "dtype", None)) else v
+            for v in (x, *parameters)
+        ]
+        results = self._run(ufunc, wide[0], tuple(wide[1:]), options)
+        if any(getattr(v, "dtype", dtype) != dtype for v in parameters):
+            return results
+        if isinstance(results, tuple):
+            return tuple(result.astype(dtype) for result in results)
+        return results.astype(dtype)
+
+    def _bound(self, parameters: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """Parameters by position, name or default; their names are taken out of `named`."""
+        given = len(parameters)
+        if given > len(self._names):
+            raise self._unexpected(parameters, named)
+        rest = self._names[given:]
+        return parameters + tuple([named.pop(n, self.parameters[n]) for n in rest])
+
+    def _unexpected(self, parameters: tuple[Any, ...], named: Any) -> TypeError:
+        if len(parameters) > len(self._names):
+            return TypeError(
+                f"{self.name} takes x and {len(self._names)} parameters, "
+                f"{len(parameters) + 1} values were given"
+            )
+        twice = [name for name in named if name in self._names]
+        if twice:
+            return TypeError(f"{self.name} got two values for {twice[0]!r}")
+        return _explain.unknown(self.name, self._names, named)
 
     def _explained(
-        self, error: Exception, values: tuple[Any, ...], options: Mapping[str, Any]
+        self, error: Exception, x: Any, parameters: tuple[Any, ...], options: Mapping[str, Any]
     ) -> Exception:
-        """The same error with the argument it is about, where that can be told."""
-        arguments = dict(zip(("x", *self.parameters), values, strict=False))
-        try:
-            for name, value in arguments.items():
-                real(name, value)
-            shape = _shape({name: np.asarray(value) for name, value in arguments.items()})
-            out = options.get("out")
-            for array in out if isinstance(out, tuple) else (out,):
-                if isinstance(array, np.ndarray):
-                    if not array.flags.writeable:
-                        return ValueError("out is read-only")
-                    if array.shape != shape:
-                        return ValueError(f"out has shape {array.shape}, the result has {shape}")
-                elif array is not None:
-                    return TypeError(f"out must be an array, not {type(array).__name__}")
-        except (TypeError, ValueError) as explanation:
-            return explanation
-        return error
-
-
-def _is_one_axis(x: np.ndarray, parameters: Sequence[Any], out: Any) -> bool:
-    """Whether a large call is the ufunc's at once: NumPy sees one axis, and it is the CPU's."""
-    outs = out if type(out) is tuple else (out,)
-    return (
-        (x.flags.c_contiguous or x.ndim == 1)
-        and all(
-            o is None or (type(o) is ndarray and (o.flags.c_contiguous or o.ndim == 1))
-            for o in outs
-        )
-        and all(type(p) is float or type(p) is int for p in parameters)
-        and _dispatch.is_left_to_cpu(x.size)
-    )
-
-
-def real(name: str, value: Any) -> np.ndarray:
-    """The value as an array of real numbers, or an error that names it."""
-    array = np.asarray(on_host(value))
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    return array
-
-
-def _exp_dtype(x: Any, parameters: Sequence[Any]) -> np.dtype | None:
-    """What np.exp makes of integers: a Python number beside them changes nothing."""
-    integers = isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "biu"
-    if integers and all(type(parameter) in (float, int) for parameter in parameters):
-        return np.exp.resolve_dtypes((x.dtype, None))[1]
-    return None
-
-
-def _shape(arrays: Mapping[str, np.ndarray]) -> tuple[int, ...]:
-    try:
-        return np.broadcast_shapes(*(array.shape for array in arrays.values()))
-    except ValueError:
-        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        raise ValueError(f"shapes do not broadcast: {shapes}") from None
-
-
-def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    """Whether an array of a shape broadcasts to another one."""
-    return len(shape) <= len(to) and all(
-        a in (1, b) for a, b in zip(reversed(shape), reversed(to), strict=False)
-    )
+        values = dict(zip(("x", *self._names), (x, *parameters), strict=False))
+        return _explain.explained(error, values, options)
 
 
 def _signature(entry: Entry) -> inspect.Signature:

@@ -11,7 +11,23 @@ UNDERSTOOD = ("__array__", "__array_interface__", "__array_struct__", "__array_u
 
 
 def lies_on_device(value: Any) -> bool:
-    """Whether a value is an array on a GPU.
+    """Whether a value is an array on a GPU."""
+    kind = type(value)
+    if kind is np.ndarray:
+        return False
+    # Numba's simulator has arrays of its own.
+    if hasattr(kind, "__cuda_ndarray__"):
+        return True
+    if hasattr(kind, "__cuda_array_interface__") and hasattr(value, "__cuda_array_interface__"):
+        return True
+    return hasattr(kind, "__dlpack_device__") and value.__dlpack_device__()[0] in (
+        CUDA,
+        CUDA_MANAGED,
+    )
+
+
+def on_host(name: str, value: Any) -> Any:
+    """The value, or NumPy's view of an array that says what it holds by DLPack alone.
 
     Raises
     ------
@@ -19,29 +35,12 @@ def lies_on_device(value: Any) -> bool:
         If it is a tensor whose gradient is recorded, which would be lost.
     """
     kind = type(value)
-    if kind is np.ndarray:
-        return False
-    # Numba's simulator has arrays of its own.
-    if hasattr(kind, "__cuda_ndarray__"):
-        return True
-    if hasattr(kind, "__cuda_array_interface__"):
-        try:
-            if hasattr(value, "__cuda_array_interface__"):
-                return True
-        except RuntimeError as error:
-            raise TypeError(
-                "a tensor that requires grad cannot be used as an array: wrap s3s4's backward in a "
-                f"torch.autograd.Function, or detach the tensor ({error})"
-            ) from error
-    return hasattr(kind, "__dlpack_device__") and value.__dlpack_device__()[0] in (
-        CUDA,
-        CUDA_MANAGED,
-    )
-
-
-def on_host(value: Any) -> Any:
-    """The value, or NumPy's view of an array that says what it holds by DLPack alone."""
-    kind = type(value)
+    if getattr(value, "requires_grad", False) is True:
+        raise TypeError(
+            f"{name} requires grad, and its gradient would be lost: call s3s4 on {name}.detach() "
+            "in the forward() of a torch.autograd.Function, and the activation's backward() in "
+            "that of the Function"
+        )
     if not hasattr(kind, "__dlpack__") or any(hasattr(kind, way) for way in UNDERSTOOD):
         return value
     return value if lies_on_device(value) else np.from_dlpack(value)

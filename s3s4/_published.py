@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from s3s4 import _cpu, _devices, _dispatch
+from s3s4 import _cpu, _devices, _route
 from s3s4._activation import elementwise
 from s3s4._device_arrays import lies_on_device
 
@@ -15,7 +15,7 @@ class _Published:
     _name: str
 
     def __init__(self, device: str, gpu_threshold: int | None) -> None:
-        if _dispatch.wanted(device) == "gpu":
+        if _route.wanted(device) == "gpu":
             _devices.gpu()
         if gpu_threshold is not None and (
             isinstance(gpu_threshold, bool)
@@ -51,11 +51,11 @@ class _Published:
     def get_backend_info(self, x: Any) -> dict[str, Any]:
         """Where a call with x computes, and why."""
         array = x if lies_on_device(x) else np.asarray(x)
-        backend = _dispatch.choose(
-            self.device, self._name, array, self._parameters(), self.gpu_threshold
+        road, _ = _route.of_call(
+            self._name, array, self._parameters(), (None,), {}, self.device, self.gpu_threshold
         )
         return {
-            "device": "cpu" if backend is None else "gpu",
+            "device": "gpu" if road is _route.GPU else "cpu",
             "reason": _devices.status(),
             "variant": _cpu.variant.name,
             "threads": _cpu.get_num_threads(),

@@ -5,19 +5,22 @@
 #   see all axes at once and hand threads more than NumPy's iterator would. Everything else is the
 #   generalised ufunc's.
 # - NumPy makes an output whose axis of the rows is the last one in memory. Here it lies as x does.
+# - A masked or missing element has no weight: it counts as the element of least weight, and is
+#   missing in the result.
 
 import inspect
-import math
 import operator
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
-from s3s4 import _cpu, _dispatch
-from s3s4._activation import real
+from s3s4 import _containers, _cpu, _explain, _route
+from s3s4._containers import Taken
+from s3s4._cpu import arrays
 from s3s4._description import Described
-from s3s4._device_arrays import lies_on_device, on_host
 from s3s4._row_axes import over_axes
 from s3s4._row_table import ROWS
 
@@ -58,28 +61,44 @@ class RowActivation(Described):
         device: Any = None,
         **options: Any,
     ) -> Any:
-        self._on_cpu(device, x)
+        _route.of_rows(self.name, (x,), device)
         unknown = options.keys() - OPTIONS
         if unknown:
-            raise TypeError(f"{self.name} got an unexpected argument {min(unknown)!r}")
-        if axis is None or isinstance(axis, tuple):
-            array = x if hasattr(x, "reshape") else real("x", on_host(x))
-            return over_axes(partial(self, **options), (array,), axis, out)
-        if type(x) is np.ndarray and not options:
-            result = self._in_runs(self._ufunc, (x,), axis, out)
+            raise _explain.unknown(self.name, ("x", "axis"), unknown)
+        if type(x) is ndarray and not options:
+            result = arrays.evaluate_rows(self.name, (x,), axis, out)
             if result is not None:
                 return result
-        if hasattr(type(x), "__array_ufunc__") and not isinstance(x, np.ndarray | np.generic):
+        if _containers.takes_ufuncs(x) and not _containers.is_known(x):
             return self._ufunc(x, axis=_index(axis), out=out, **options)
-        array = real("x", on_host(x))
-        axis = self._axis(axis, array.ndim)
+        taken = _containers.take("x", x)
+        array = taken.array
+        several = axis is None or isinstance(axis, tuple)
+        if _containers.is_lazy(array):
+            lazy = (
+                over_axes(partial(self._ufunc, **options), (array,), axis, None)
+                if several
+                else self._ufunc(array, axis=_index(axis), **options)
+            )
+            return _handed_over(_containers.rebuilt(taken, lazy, None), None, out)
+        axis = axis if several else self._axis(axis, array.ndim)
+        if taken.rebuild is not None or _explain.is_narrow(array.dtype):
+            wide = self._without(array, taken.missing)
+            result = self(wide, axis, **options)
+            if "dtype" not in options:
+                result = result.astype(self._dtype(array), copy=False)
+            return _handed_over(
+                _containers.rebuilt(taken, result, taken.missing), taken.missing, out
+            )
+        if several:
+            return over_axes(partial(self, **options), (array,), axis, out)
         if out is None and options.keys() <= {"dtype"}:
             dtype = options.get("dtype")
             out = np.empty_like(array, self._dtype(array) if dtype is None else dtype)
         try:
             return self._ufunc(array, axis=axis, out=out, **options)
         except (TypeError, ValueError) as error:
-            raise _explained(error, out, array.shape) from None
+            raise _explain.explained_out(error, out, array.shape) from None
 
     def backward(
         self,
@@ -119,12 +138,24 @@ class RowActivation(Described):
         NotImplementedError
             If a GPU or an array on one is asked for.
         """
-        self._on_cpu(device, grad_output, x)
-        grad, array = real("grad_output", on_host(grad_output)), real("x", on_host(x))
-        result = self._in_runs(self._vjp, (grad, array), axis, out)
-        if result is not None:
-            return result
-        index = -1 if axis is None or isinstance(axis, tuple) else self._axis(axis, array.ndim)
+        _route.of_rows(self.name, (grad_output, x), device)
+        if type(x) is type(grad_output) is ndarray:
+            result = arrays.evaluate_rows(self._vjp.__name__, (grad_output, x), axis, out)
+            if result is not None:
+                return result
+        given = {"grad_output": grad_output, "x": x}
+        taken = {name: _containers.take(name, value) for name, value in given.items()}
+        _containers.require_equal_labels(taken)
+        grad, array = (one.array for one in taken.values())
+        several = axis is None or isinstance(axis, tuple)
+        if _containers.is_lazy(array) or _containers.is_lazy(grad):
+            lazy = (
+                over_axes(self._vjp, (grad, array), axis, None)
+                if several
+                else self._vjp(grad, array, axis=_index(axis))
+            )
+            return _handed_over(_containers.rebuilt(taken["x"], lazy, None), None, out)
+        axis = axis if several else self._axis(axis, array.ndim)
         try:
             grad = np.broadcast_to(grad, array.shape)
         except ValueError:
@@ -132,16 +163,37 @@ class RowActivation(Described):
                 f"grad_output of shape {grad.shape} does not fit the output's {array.shape}"
             ) from None
         dtype = self._dtype(array)
-        if isinstance(grad_output, np.ndarray | np.generic):
+        if hasattr(grad_output, "dtype"):
             dtype = np.result_type(dtype, grad)
-        if axis is None or isinstance(axis, tuple):
+        contained = {name: one for name, one in taken.items() if one.rebuild is not None}
+        if contained or _explain.is_narrow(dtype):
+            return self._contained_backward(taken, grad, axis, dtype, out)
+        if several:
             return over_axes(partial(self._vjp, dtype=dtype), (grad, array), axis, out)
         if out is None:
             out = np.empty_like(array, dtype)
         try:
-            return self._vjp(grad, array, axis=index, out=out, dtype=dtype)
+            return self._vjp(grad, array, axis=axis, out=out, dtype=dtype)
         except (TypeError, ValueError) as error:
-            raise _explained(error, out, array.shape) from None
+            raise _explain.explained_out(error, out, array.shape) from None
+
+    def _contained_backward(
+        self, taken: Mapping[str, Taken], grad: ndarray, axis: Any, dtype: np.dtype, out: Any
+    ) -> Any:
+        """The gradient of x in its container; what is missing has none, and gives none."""
+        x = taken["x"]
+        missing = x.missing
+        if taken["grad_output"].missing is not None:
+            unknown = np.broadcast_to(taken["grad_output"].missing, x.array.shape)
+            missing = unknown if missing is None else missing | unknown
+        if missing is not None:
+            grad = np.where(missing, grad.dtype.type(0), grad)
+        work = np.dtype(np.float32) if _explain.is_narrow(dtype) else dtype
+        array = self._without(x.array, x.missing).astype(work, copy=False)
+        result = self.backward(grad.astype(work, copy=False), array, axis)
+        container = x if x.rebuild is not None or missing is None else taken["grad_output"]
+        result = result.astype(dtype, copy=False)
+        return _handed_over(_containers.rebuilt(container, result, missing), missing, out)
 
     def jacobian(self, x: Any, axis: int = -1) -> Any:
         """The full Jacobian of every row.
@@ -167,43 +219,36 @@ class RowActivation(Described):
         NotImplementedError
             If x is an array on a GPU.
         """
-        self._on_cpu(None, x)
-        array = real("x", on_host(x))
-        rows = np.moveaxis(array, self._axis(axis, array.ndim), -1)
+        _route.of_rows(self.name, (x,), None)
+        taken = _containers.take_eager("x", x)
+        array = taken.array
+        axis = self._axis(axis, array.ndim)
+        rows = np.moveaxis(self._without(array, taken.missing), axis, -1)
         dtype = self._dtype(array)
+        work = np.dtype(np.float32) if _explain.is_narrow(dtype) else dtype
         # Row i is the product with the i-th unit vector.
-        return self._vjp(np.eye(rows.shape[-1], dtype=dtype), rows[..., np.newaxis, :], dtype=dtype)
-
-    def _in_runs(
-        self, ufunc: np.ufunc, inputs: tuple[np.ndarray, ...], axis: object, out: Any
-    ) -> np.ndarray | None:
-        """The result, or None where it is NumPy's to compute, or to explain what is wrong."""
-        x = inputs[-1]
-        for array in inputs if out is None else (*inputs, out):
-            if (
-                type(array) is not np.ndarray
-                or array.shape != x.shape
-                or array.dtype != x.dtype
-                or not array.flags.c_contiguous
-            ):
-                return None
-        ndim = x.ndim
-        if type(axis) is not int or not -ndim <= axis < ndim:
-            return None
-        if x.dtype.type not in _cpu.FLOATS or not x.dtype.isnative:
-            return None
-        result: np.ndarray = np.empty_like(x) if out is None else out
-        if out is not None and not (
-            out.flags.writeable and all(_cpu.apart(out, other) for other in inputs)
-        ):
-            return None
-        axis %= ndim
-        shape = (math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]))
-        _cpu.evaluate_rows(ufunc.__name__, tuple(a.reshape(shape) for a in (*inputs, result)))
+        unit = np.eye(rows.shape[-1], dtype=work)
+        result = self._vjp(unit, rows[..., np.newaxis, :], dtype=work).astype(dtype, copy=False)
+        if taken.missing is not None:
+            missing = np.moveaxis(taken.missing, axis, -1)
+            missing = missing[..., np.newaxis, :] | missing[..., np.newaxis]
+            result = _containers.without(result, missing, _containers.is_masked(x))
         return result
 
-    def _dtype(self, x: np.ndarray) -> np.dtype:
+    def _without(self, array: ndarray, missing: ndarray | None) -> ndarray:
+        """An array whose missing elements have no weight, of the type it is computed in."""
+        dtype = self._dtype(array)
+        work = np.dtype(np.float32) if _explain.is_narrow(dtype) else dtype
+        array = array.astype(work, copy=False)
+        if missing is None:
+            return array
+        least = np.inf if self.name == "softmin" else -np.inf
+        return np.where(missing, work.type(least), array)
+
+    def _dtype(self, x: ndarray) -> np.dtype:
         """Of the values at x."""
+        if _explain.is_narrow(x.dtype):
+            return x.dtype
         return self._ufunc.resolve_dtypes((x.dtype, None))[-1]
 
     def _axis(self, axis: object, ndim: int) -> int:
@@ -213,15 +258,6 @@ class RowActivation(Described):
         if not -ndim <= index < ndim:
             raise ValueError(f"axis must be from {-ndim} to {ndim - 1}, not {index}")
         return index
-
-    def _on_cpu(self, device: object, *values: Any) -> None:
-        _cpu.threads.follow_block()
-        if device is not None and _dispatch.wanted(device) == "gpu":
-            raise NotImplementedError(f"{self.name} has no GPU kernel: device cannot be 'gpu'")
-        if any(map(lies_on_device, values)):
-            raise NotImplementedError(
-                f"{self.name} has no GPU kernel: copy the array to the CPU first"
-            )
 
 
 PARAMETERS = """
@@ -261,17 +297,16 @@ def _index(axis: object) -> int:
         raise TypeError(f"axis must be an integer, not {type(axis).__name__}") from None
 
 
-def _explained(error: Exception, out: Any, shape: tuple[int, ...]) -> Exception:
-    """The same error with what is wrong with out, where that can be told."""
-    array = out[0] if isinstance(out, tuple) and len(out) == 1 else out
-    if isinstance(array, np.ndarray):
-        if not array.flags.writeable:
-            return ValueError("out is read-only")
-        if array.shape != shape:
-            return ValueError(f"out has shape {array.shape}, the result has {shape}")
-    elif array is not None:
-        return TypeError(f"out must be an array, not {type(array).__name__}")
-    return error
+def _handed_over(result: Any, missing: ndarray | None, out: Any) -> Any:
+    """A result in the array that was given for it."""
+    if out is None:
+        return result
+    if not isinstance(out, ndarray):
+        raise TypeError(f"out must be an array, not {type(out).__name__}")
+    if missing is not None and not _containers.is_masked(out):
+        raise TypeError("out must be a masked array: elements of x are masked or missing")
+    out[...] = result
+    return out
 
 
 row_activations: dict[str, RowActivation] = {

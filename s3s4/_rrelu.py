@@ -3,14 +3,14 @@
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
 
+from s3s4 import _containers
 from s3s4._activation import elementwise
 
 
 def rrelu_training(
     x: Any, rng: np.random.Generator, lower: float = 1 / 8, upper: float = 1 / 3
-) -> tuple[ndarray, ndarray]:
+) -> tuple[Any, Any]:
     """The randomised rectifier with slopes drawn uniformly from [lower, upper].
 
     Parameters
@@ -25,8 +25,8 @@ def rrelu_training(
     Returns
     -------
     y, slopes : ndarray
-        Of the shape of x: ``y = slopes * x``, where the slope is 1 for x > 0. The gradient by x is
-        ``grad_output * slopes``.
+        Of the shape of x, and masked or missing where x is: ``y = slopes * x``, where the slope
+        is 1 for x > 0. The gradient by x is ``grad_output * slopes``.
 
     Raises
     ------
@@ -48,10 +48,12 @@ def rrelu_training(
         raise TypeError(f"rng must be a numpy.random.Generator, not {type(rng).__name__}")
     if not -np.inf < lower <= upper < np.inf:
         raise ValueError(f"lower and upper must be finite and in order, not {lower} and {upper}")
-    x = np.asarray(x)
-    if x.dtype.kind not in "fiub":
-        raise TypeError(f"x must hold real numbers, not {x.dtype}")
-    dtype = np.exp.resolve_dtypes((x.dtype, None))[1]
-    drawn = rng.uniform(lower, upper, x.shape)
-    slopes = np.where(x > 0, 1, drawn).astype(dtype, copy=False)
-    return np.asarray(elementwise["prelu"](x.astype(dtype, copy=False), slopes)), slopes
+    taken = _containers.take_eager("x", x)
+    array = taken.array
+    dtype = elementwise["relu"](array[:0] if array.ndim else array).dtype
+    drawn = rng.uniform(lower, upper, array.shape)
+    slopes = np.where(array > 0, 1, drawn).astype(dtype, copy=False)
+    y = elementwise["prelu"](array.astype(dtype, copy=False), slopes)
+    return tuple(
+        _containers.rebuilt(taken, part, taken.missing) for part in (np.asarray(y), slopes)
+    )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import s3s4
-from s3s4 import _cpu, _devices, _dispatch
+from s3s4 import _cpu, _devices, _route
 from s3s4._command.main import main
 from s3s4._measured import comparison as _calibration
 from s3s4._measured import cutover as _cutover
@@ -135,19 +135,21 @@ def test_device_of_a_block(backend):
 
 
 def test_device_of_the_environment(backend, monkeypatch):
-    monkeypatch.setenv("S3S4_DEVICE", "gpu")
+    monkeypatch.setattr(_route, "_environment", "gpu")
     s3s4.s4(X)
     assert backend.calls == 1
     with s3s4.device("cpu"):
         s3s4.s4(X)
     assert backend.calls == 1
-    monkeypatch.setenv("S3S4_DEVICE", "tpu")
-    with pytest.raises(ValueError, match="S3S4_DEVICE"):
-        s3s4.s4(X)
+
+
+def test_a_wrong_device_of_the_environment_is_said_by_the_first_call():
+    done = python("import s3s4; s3s4.s4([0.0])", S3S4_DEVICE="tpu", check=False)
+    assert "ValueError: S3S4_DEVICE must be one of auto, cpu, gpu, not 'tpu'" in done.stderr
 
 
 def test_small_calls_ask_nothing(monkeypatch):
-    monkeypatch.setattr(_dispatch, "evaluate", None)
+    monkeypatch.setattr(_route, "of_call", None)
     s3s4.s4(X[:8000])
 
 
@@ -204,6 +206,8 @@ def test_dlpack_on_the_host():
 
 class Recorded:
     """A tensor that records gradients, as torch's answers when it is asked for its memory."""
+
+    requires_grad = True
 
     @property
     def __cuda_array_interface__(self):

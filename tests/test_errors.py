@@ -185,6 +185,23 @@ def test_unknown_arguments(activation):
             call(*[1.0] * 5)
 
 
+def test_an_unknown_parameter_names_the_right_ones():
+    for call in (s3s4.leaky_relu, s3s4.leaky_relu.derivative, s3s4.leaky_relu.value_and_derivative):
+        for x in (1.0, np.ones(3), np.ones(LARGE)):
+            with pytest.raises(TypeError, match="leaky_relu takes a, not negative_slope"):
+                call(x, negative_slope=0.1)
+    with pytest.raises(TypeError, match="leaky_relu takes a, not negative_slope"):
+        s3s4.leaky_relu.backward(1.0, 1.0, negative_slope=0.1)
+    with pytest.raises(TypeError, match="softplus takes beta, threshold, not b"):
+        s3s4.softplus(1.0, b=1)
+    with pytest.raises(TypeError, match="relu takes no parameters, not a"):
+        s3s4.relu(1.0, a=1)
+    with pytest.raises(TypeError, match="softmax takes x, axis, not dim"):
+        s3s4.softmax(np.ones(3), dim=0)
+    with pytest.raises(TypeError, match="s4 got two values for 'k'"):
+        s3s4.s4(np.ones(3), 2.0, k=3.0)
+
+
 @of_each_kind
 @pytest.mark.parametrize("option", ["casting", "order", "dtype"])
 def test_options_of_numpy(activation, option):

@@ -29,7 +29,7 @@ def simulated(folder, *arguments):
         env={
             **os.environ,
             "NUMBA_ENABLE_CUDASIM": "1",
-            "PYTHONPATH": str(HERE),
+            "PYTHONPATH": str(HERE / "tools"),
             "S3S4_CACHE_DIR": str(folder),
         },
         capture_output=True,

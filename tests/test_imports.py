@@ -35,7 +35,7 @@ KNOWN_TO = {
     "_gpu": WITHIN_GPU | {"_devices"},
     "_formulas_gpu": {"_gpu.kernels", "_gpu.primitives"},
     "comparison": {"_measured.cutover"},
-    "cutover": {"_dispatch", "__init__"},
+    "cutover": {"_route", "__init__"},
     "__main__": set(),
 }
 

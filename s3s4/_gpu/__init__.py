@@ -1,4 +1,4 @@
-"""The GPU: what `_dispatch` asks of it.
+"""The GPU: what `_offload` asks of it.
 
 What an element takes is made from the same formulas as the CPU's, loops around it are made by
 `loops`, and Numba, which `toolchain` alone imports, compiles them.

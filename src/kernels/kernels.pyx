@@ -188,7 +188,8 @@ cdef const Function *find(name) except NULL:
 
 
 cdef int fill(Operand *operand, cnp.ndarray array, int dimensions, bint half) except -1:
-    cdef int axis
+    """An array as it lies, repeated along the axes that it has not, or has at length 1."""
+    cdef int axis, missing = dimensions - array.ndim
     operand.data = <char *> cnp.PyArray_DATA(array)
     operand.tile = NULL
     operand.mode = DIRECT
@@ -196,7 +197,9 @@ cdef int fill(Operand *operand, cnp.ndarray array, int dimensions, bint half) ex
     if not cnp.PyArray_ISNOTSWAPPED(array):
         operand.flags |= SWAPPED
     for axis in range(dimensions):
-        operand.strides[axis] = cnp.PyArray_STRIDES(array)[axis] if array.ndim else 0
+        operand.strides[axis] = (
+            0 if axis < missing or array.shape[axis - missing] == 1
+            else cnp.PyArray_STRIDES(array)[axis - missing])
     return 0
 
 
@@ -207,20 +210,22 @@ cdef bint run(Walk *walk, bint doubles, int threads) noexcept nogil:
     return lay_out[float](walk, NULL) and walk_all[float](walk, threads, NULL)
 
 
-def evaluate(name, tuple inputs, tuple outputs, int parameters):
+def evaluate(name, tuple shape, tuple inputs, tuple outputs, int parameters):
     """Run a function of the table over arrays of any layout.
 
     Parameters
     ----------
     name : str
         Of a function of the table.
+    shape : tuple of int
+        Of the result.
     inputs : tuple of ndarray
-        All of one shape (broadcast), parameters also without axes, and one of float16, float32,
-        float64, in either byte order.
+        They broadcast to the shape, and are all of one of float16, float32, float64, in either
+        byte order.
     outputs : tuple of ndarray or (ndarray, ndarray)
-        An array like the inputs: it is one of them, exactly, or overlaps none. Or, for sums,
-        2 x count float64 zeros that take totals and rests, and for each element of the inputs the
-        index of its sum: intp, broadcast to their shape.
+        An array of the shape: it is one of the inputs, exactly, or overlaps none. Or, for sums,
+        2 x count float64 zeros that take totals and rests, and the index of its sum for each
+        element: intp, broadcasting to the shape.
     parameters : int
         How many of the inputs, the last ones, are parameters.
     """
@@ -230,7 +235,7 @@ def evaluate(name, tuple inputs, tuple outputs, int parameters):
     cdef cnp.ndarray x = inputs[0], totals
     cdef Py_ssize_t[MAX_OUTPUTS] counts
     cdef Py_ssize_t slots = 0
-    cdef int axis, i, threads, sums = 0
+    cdef int axis, i, threads, sums = 0, dimensions = len(shape)
     cdef bint half = cnp.PyArray_ITEMSIZE(x) == 2, doubles = cnp.PyArray_ITEMSIZE(x) == 8
     cdef bint done
     cdef FPState state
@@ -240,13 +245,13 @@ def evaluate(name, tuple inputs, tuple outputs, int parameters):
     walk.first_parameter = function.inputs - parameters
     walk.dimensions = 0
     for i in range(function.inputs):
-        fill(&walk.inputs[i], inputs[i], x.ndim, half)
+        fill(&walk.inputs[i], inputs[i], dimensions, half)
     for i in range(function.outputs):
         operand = &walk.outputs[i]
         if isinstance(outputs[i], tuple):
             totals, slots_of = outputs[i]
-            fill(operand, slots_of, x.ndim, False)
-            for axis in range(x.ndim):
+            fill(operand, slots_of, dimensions, False)
+            for axis in range(dimensions):
                 operand.strides[axis] //= <Py_ssize_t> sizeof(Py_ssize_t)
             operand.data = <char *> cnp.PyArray_DATA(totals)
             operand.mode = SUMMED
@@ -254,12 +259,14 @@ def evaluate(name, tuple inputs, tuple outputs, int parameters):
             slots += counts[i]
             sums += 1
         else:
-            fill(operand, outputs[i], x.ndim, half)
-    walk.elements = x.size
+            fill(operand, outputs[i], dimensions, half)
+    walk.elements = 1
+    for axis in range(dimensions):
+        walk.shape[axis] = shape[axis]
+        walk.elements *= walk.shape[axis]
     if walk.elements == 0:
         return
-    for axis in range(x.ndim):
-        walk.shape[axis] = x.shape[axis]
+    for axis in range(dimensions):
         if walk.shape[axis] != 1:
             move_axis(&walk, axis, walk.dimensions)
             walk.dimensions += 1

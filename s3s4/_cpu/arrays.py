@@ -1,0 +1,229 @@
+"""Arrays of the host: which shape they have together, how they lie, and the kernels over them.
+
+What is contiguous and what overlaps is asked here and nowhere else.
+"""
+
+# Design:
+# - A ufunc's inner loop sees one axis at a time. Large arrays of any other layout are handed to the
+#   kernels whole; what is left to NumPy is what it does in one piece anyway, and all odd cases.
+# - np.broadcast_shapes and np.broadcast know no more than 32 axes, arrays have up to 64.
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from s3s4._cpu.variant import kernels
+
+FLOATS = (np.float16, np.float32, np.float64)
+FIRST_SLOT = np.zeros((), np.intp)
+
+
+def common_shape(arrays: Sequence[ndarray]) -> tuple[int, ...]:
+    """The shape that arrays broadcast to.
+
+    Raises
+    ------
+    ValueError
+        If they do not.
+    """
+    shape = arrays[0].shape
+    for array in arrays[1:]:
+        if not array.ndim or array.shape == shape:
+            continue
+        longer, shorter = shape, array.shape
+        if len(longer) < len(shorter):
+            longer, shorter = shorter, longer
+        lengths = list(longer)
+        for axis, length in enumerate(shorter, len(longer) - len(shorter)):
+            if lengths[axis] == 1:
+                lengths[axis] = length
+            elif length not in (1, lengths[axis]):
+                raise ValueError(f"shapes do not broadcast: {shape} and {array.shape}")
+        shape = tuple(lengths)
+    return shape
+
+
+def operands(
+    x: ndarray, parameters: Sequence[Any], outs: Sequence[Any] = ()
+) -> tuple[list[ndarray], bool] | None:
+    """The inputs as arrays of the type of x, and whether NumPy sees all arrays as one axis.
+
+    None where NumPy would choose another type, or an output is no array of this type.
+    """
+    scalar = x.dtype.type
+    inputs = [x]
+    in_c_order = x.flags.c_contiguous or x.ndim == 1
+    in_f_order = x.flags.f_contiguous
+    alike = x.dtype.isnative
+    for value in parameters:
+        kind = type(value)
+        if kind is float or kind is int:
+            try:
+                inputs.append(np.array(value, scalar))
+            except OverflowError:
+                return None
+            continue
+        if kind is not ndarray and not isinstance(value, np.generic):
+            return None
+        if value.dtype.type is not scalar:
+            return None
+        array = value if kind is ndarray else np.asarray(value)
+        inputs.append(array)
+        if array.ndim:
+            alike = alike and array.shape == x.shape and array.dtype.isnative
+            in_c_order = in_c_order and (array.flags.c_contiguous or array.ndim == 1)
+            in_f_order = in_f_order and array.flags.f_contiguous
+    for out in outs:
+        if out is None:
+            continue
+        if type(out) is not ndarray or out.dtype.type is not scalar:
+            return None
+        alike = alike and out.shape == x.shape and out.dtype.isnative
+        in_c_order = in_c_order and (out.flags.c_contiguous or out.ndim == 1)
+        in_f_order = in_f_order and out.flags.f_contiguous
+    return inputs, alike and (in_c_order or in_f_order)
+
+
+def fitting(inputs: Sequence[ndarray], outs: Sequence[ndarray | None]) -> tuple[int, ...] | None:
+    """The shape of the results, or None if they do not fit the outputs, or overlap an input."""
+    shape = inputs[0].shape
+    for array in inputs[1:]:
+        if array.ndim:
+            try:
+                shape = common_shape(inputs)
+            except ValueError:
+                return None
+            break
+    for out in outs:
+        if out is None:
+            continue
+        if out.shape != shape or not out.flags.writeable:
+            return None
+        for other in (*inputs, *outs):
+            if other is not None and other is not out and not apart(out, other):
+                return None
+    return shape
+
+
+def overlap(one: ndarray, other: ndarray) -> bool:
+    """Whether two arrays may share memory."""
+    return np.may_share_memory(one, other)
+
+
+def apart(out: ndarray, other: ndarray) -> bool:
+    """Whether out overlaps another array nowhere, or is exactly the same memory."""
+    return not overlap(out, other) or (
+        out.ctypes.data == other.ctypes.data
+        and out.strides == other.strides
+        and out.shape == other.shape
+    )
+
+
+def evaluate(
+    name: str, shape: tuple[int, ...], inputs: Sequence[ndarray], outs: Sequence[ndarray | None]
+) -> tuple[ndarray, ...]:
+    """Values of a function of the table over large arrays, in threads whatever their layout.
+
+    Parameters
+    ----------
+    name : str
+        The function.
+    shape : tuple of int
+        Of the results.
+    inputs : sequence of ndarray
+        x and the parameters, as `operands` gives them.
+    outs : sequence of ndarray or None
+        Where to put the results, as `fitting` allows; None allocates.
+    """
+    x = inputs[0]
+    native = x.dtype.newbyteorder("=")
+    results: tuple[ndarray, ...] = ()
+    for out in outs:
+        if out is None:
+            out = np.empty_like(x, native) if x.shape == shape else np.empty(shape, native)
+        results += (out,)
+    kernels.evaluate(name, shape, tuple(inputs), results, len(inputs) - 1)
+    return results
+
+
+def evaluate_rows(name: str, inputs: Sequence[ndarray], axis: Any, out: Any) -> ndarray | None:
+    """Values of a row function over arrays in one piece, along any axis.
+
+    None where they lie otherwise, differ, or something is wrong.
+    """
+    x = inputs[-1]
+    dtype, shape = x.dtype, x.shape
+    for array in inputs if out is None else (*inputs, out):
+        if (
+            type(array) is not ndarray
+            or array.shape != shape
+            or array.dtype != dtype
+            or not array.flags.c_contiguous
+        ):
+            return None
+    if type(axis) is not int or not -x.ndim <= axis < x.ndim:
+        return None
+    if dtype.type not in FLOATS or not dtype.isnative:
+        return None
+    if out is None:
+        out = np.empty_like(x)
+    elif not out.flags.writeable or not all(apart(out, other) for other in inputs):
+        return None
+    axis %= x.ndim
+    runs = (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
+    kernels.evaluate_rows(name, tuple([array.reshape(runs) for array in (*inputs, out)]))
+    return out  # type: ignore[no-any-return]
+
+
+def backward(
+    name: str, grad_output: ndarray, x: ndarray, parameters: Sequence[ndarray]
+) -> tuple[ndarray, ...]:
+    """Gradients of x and of every parameter, each summed to its shape, in one pass.
+
+    Parameters
+    ----------
+    name : str
+        The activation.
+    grad_output, x : ndarray
+    parameters : sequence of ndarray
+        All of one dtype: float16, float32 or float64. grad_output broadcasts to the shape that
+        x and the parameters have together.
+
+    Returns
+    -------
+    tuple of ndarray
+    """
+    variables = (x, *parameters)
+    shape = common_shape(variables)
+    outputs = tuple(
+        [
+            np.empty_like(v, v.dtype.newbyteorder("=")) if v.shape == shape else _sums(v)
+            for v in variables
+        ]
+    )
+    kernels.evaluate(f"{name}_backward", shape, (grad_output, *variables), outputs, len(parameters))
+    return tuple(
+        [
+            _total(output[0], v) if isinstance(output, tuple) else output
+            for output, v in zip(outputs, variables, strict=True)
+        ]
+    )
+
+
+def _sums(variable: ndarray) -> tuple[ndarray, ndarray]:
+    """Room for compensated sums, and for each element of a variable the sum it belongs to."""
+    if not variable.ndim:
+        return np.zeros((2, 1)), FIRST_SLOT
+    slots = np.arange(variable.size, dtype=np.intp).reshape(variable.shape)
+    return np.zeros((2, variable.size)), slots
+
+
+def _total(sums: ndarray, variable: ndarray) -> ndarray:
+    totals, rests = sums
+    np.add(totals, rests, out=totals, where=np.isfinite(totals))
+    with np.errstate(all="ignore"):
+        total: ndarray = totals.astype(variable.dtype.newbyteorder("="))
+    return total.reshape(variable.shape)

@@ -1,0 +1,181 @@
+"""Gradients of whatever is no plain array of one dtype: cast, unmasked, lazy, each put back."""
+
+# Design:
+# - A masked or missing element has no weight and no gradient: its incoming gradient and its x are 0
+#   in the sums, and it is missing in the results.
+
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from s3s4 import _containers, _cpu, _explain
+from s3s4._containers import Taken
+from s3s4._sums import sum_to_shape
+
+NUMBERS = (float, int)
+
+
+def exp_dtype(x: Any, parameters: Sequence[Any]) -> np.dtype | None:
+    """What np.exp makes of integers: a Python number beside them changes nothing."""
+    dtype = getattr(x, "dtype", None)
+    dtype = getattr(dtype, "numpy_dtype", dtype)
+    integers = isinstance(dtype, np.dtype) and dtype.kind in "biu"
+    if integers and all(type(parameter) in NUMBERS for parameter in parameters):
+        return np.exp.resolve_dtypes((dtype, None))[1]
+    return None
+
+
+def gradients(
+    name: str,
+    defaults: Mapping[str, float],
+    given: Mapping[str, Any],
+    backend: ModuleType,
+) -> tuple[Any, ...]:
+    """Gradients of x and of every parameter, in one pass.
+
+    Parameters
+    ----------
+    name : str
+        The activation.
+    defaults : mapping of str to float
+        Its parameters.
+    given : mapping of str to array_like
+        grad_output, x and the parameters.
+    backend : module
+        What sums arrays of one dtype: the CPU's or the GPU's.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers.
+    ValueError
+        If shapes or labels do not fit.
+    """
+    taken = {key: _containers.take(key, value) for key, value in given.items()}
+    _containers.require_equal_labels(taken)
+    variables = [one for key, one in taken.items() if key != "grad_output"]
+    found = {key: one.array for key, one in taken.items()}
+    grad_shape = found["grad_output"].shape
+    shape = _explain.shape_of({key: a for key, a in found.items() if key != "grad_output"})
+    if not _broadcasts(grad_shape, shape):
+        raise ValueError(f"grad_output of shape {grad_shape} does not fit the output's {shape}")
+    if any(map(_containers.is_lazy, found.values())):
+        dtype = exp_dtype(found["x"], ()) or found["x"].dtype
+        weak = {key: dtype.type(v) for key, v in given.items() if type(v) in NUMBERS}
+        results = _by_derivatives(name, {**found, **weak}, {})
+        return tuple(
+            _containers.rebuilt(one, g, None) for one, g in zip(variables, results, strict=True)
+        )
+    missing = _missing(list(taken.values()), shape)
+    if missing is not None:
+        for key in ("grad_output", "x"):
+            found[key] = np.where(missing, found[key].dtype.type(0), found[key])
+        for key, default in defaults.items():
+            if taken[key].missing is not None:
+                found[key] = np.where(taken[key].missing, default, found[key])
+    dtype = _dtype(name, given, found)
+    work = np.dtype(np.float32) if _explain.is_narrow(dtype) else dtype
+    if work.type in _cpu.FLOATS:
+        _cpu.threads.follow_block()
+        grad, x, *parameters = (a.astype(work, copy=False) for a in found.values())
+        results = backend.backward(name, grad, x, parameters)
+    else:
+        results = _by_derivatives(name, found, {"dtype": work})
+    container = _container(taken, shape)
+    return tuple(
+        _put_back(
+            container if index == 0 else one,
+            _summed(result, one.array.shape).astype(dtype, copy=False),
+            missing,
+        )
+        for index, (one, result) in enumerate(zip(variables, results, strict=True))
+    )
+
+
+def _by_derivatives(
+    name: str, found: Mapping[str, Any], options: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """Product by product, for what the kernels' sums do not take: long double and lazy arrays."""
+    grad, *inputs = found.values()
+    with np.errstate(all="ignore"):
+        return tuple(
+            _summed(grad * _cpu.ufuncs[f"{name}_d{key}"](*inputs, **options), found[key].shape)
+            for key in found
+            if key != "grad_output"
+        )
+
+
+def _missing(taken: Sequence[Taken], shape: tuple[int, ...]) -> ndarray | None:
+    """Which elements of the result are made of something missing."""
+    missing = None
+    for one in taken:
+        if one.missing is not None:
+            missing = one.missing if missing is None else missing | one.missing
+    return None if missing is None else np.broadcast_to(missing, shape)
+
+
+def _container(taken: Mapping[str, Taken], shape: tuple[int, ...]) -> Taken:
+    """What the gradient of x comes in: as x, or as what is missing where x knows of nothing."""
+    x = taken["x"]
+    if x.rebuild is None and x.array.shape == shape:
+        for one in taken.values():
+            if one.missing is not None and one.array.shape == shape:
+                return one
+    return x
+
+
+def _put_back(one: Taken, gradient: ndarray, missing: ndarray | None) -> Any:
+    if one.rebuild is None:
+        return gradient if gradient.ndim else gradient[()]
+    if missing is not None:
+        # Of an element that was repeated nothing is left only if all its repetitions are missing.
+        axes = _repeated(gradient.shape, missing.shape)
+        missing = missing.all(axis=axes).reshape(gradient.shape)
+    return one.rebuild(gradient, missing)
+
+
+def _dtype(name: str, given: Mapping[str, Any], found: Mapping[str, ndarray]) -> np.dtype:
+    _, x, *parameters = given.values()
+    kinds = [
+        type(value) if type(value) in NUMBERS else found[key].dtype for key, value in given.items()
+    ]
+    narrow = {kind for kind in kinds if _explain.is_narrow(kind)}
+    if narrow:
+        others = [kind for kind in kinds if kind not in NUMBERS and kind not in narrow]
+        if len(narrow) == 1 and not others:
+            return narrow.pop()
+        kinds = [np.dtype(np.float32) if kind in narrow else kind for kind in kinds]
+    dtype = exp_dtype(x, parameters)
+    if dtype is None:
+        dtype = _cpu.ufuncs[name].resolve_dtypes((*kinds[1:], None))[-1]
+    if isinstance(kinds[0], np.dtype):
+        dtype = np.result_type(dtype, kinds[0])
+    return dtype
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of a shape broadcasts to another one."""
+    return len(shape) <= len(to) and all(
+        a in (1, b) for a, b in zip(reversed(shape), reversed(to), strict=False)
+    )
+
+
+def _repeated(shape: tuple[int, ...], whole: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of a whole along which an array of a shape is repeated."""
+    leading = len(whole) - len(shape)
+    return tuple(range(leading)) + tuple(
+        leading + axis
+        for axis, length in enumerate(shape)
+        if length == 1 and whole[leading + axis] != 1
+    )
+
+
+def _summed(gradient: Any, shape: tuple[int, ...]) -> Any:
+    """Summed over what shape is broadcast along."""
+    if not _containers.is_lazy(gradient):
+        return sum_to_shape(gradient, shape)
+    axes = _repeated(shape, gradient.shape)
+    return gradient.sum(axis=axes).reshape(shape) if axes else gradient
