@@ -4,8 +4,8 @@ Usage: python busy.py [SECONDS]
 
 Prints, for S4 of float64:
 
-- idle: calls a second of the default, as a ratio to that of an OpenMP runtime whose threads wait
-  for the next loop as long as it likes to;
+- idle: calls a second of the default, as a ratio to that of as many threads whatever happens, in an
+  OpenMP runtime that waits for them as long as it likes to;
 - two at once: calls a second of each of two processes, as a ratio to one process on one thread;
 - busy: the 99th percentile beside a process that computes without end, as a ratio to that of one
   thread there.
@@ -35,11 +35,11 @@ LIBGOMPS_OWN_SPIN = "300000"
 class Contender:
     """A process that calls S4 when it is told to."""
 
-    def __init__(self, **environment):
+    def __init__(self, *, exact=False, **environment):
         cleared = dict.fromkeys(("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_NUM_THREADS"))
         merged = {**os.environ, **cleared, **environment}
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--contender"],
+            [sys.executable, __file__, "--exact" if exact else "--contender"],
             env={name: value for name, value in merged.items() if value is not None},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -58,11 +58,14 @@ class Contender:
         self.process.wait()
 
 
-def contend():
+def contend(exact):
     """Serve as a contender: for each line, call for one turn and print the nanoseconds."""
     import s3s4
 
     largest = np.random.default_rng(0).uniform(-12, 12, SIZES[-1])
+    block = s3s4.threads(s3s4.get_num_threads())
+    if exact:  # for as long as this process lives
+        block.__enter__()
     for line in sys.stdin:
         size, begin = line.split()
         x = largest[: int(size)]
@@ -106,7 +109,7 @@ def load():
 
 def main(seconds):
     one, ours, other = Contender(S3S4_NUM_THREADS="1"), Contender(), Contender()
-    patient = Contender(GOMP_SPINCOUNT=LIBGOMPS_OWN_SPIN)
+    patient = Contender(exact=True, GOMP_SPINCOUNT=LIBGOMPS_OWN_SPIN)
     print(f"load {os.getloadavg()[0]:.1f} before; {os.cpu_count()} processors")
     for size in SIZES:
         idle, pairs, busy = [], [], []
@@ -130,7 +133,7 @@ def main(seconds):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--contender"]:
-        contend()
+    if sys.argv[1:] in (["--contender"], ["--exact"]):
+        contend(exact=sys.argv[1] == "--exact")
     else:
         main(float(sys.argv[1]) if sys.argv[1:] else 20.0)
