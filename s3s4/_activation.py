@@ -206,7 +206,8 @@ class Activation(Described):
                 return results if ufunc.nout > 1 else results[0]
             road, found = _route.of_call(ufunc.__name__, x, parameters, outs, options, "cpu")
         if road is KERNELS and len(outs) == ufunc.nout:
-            results = arrays.evaluate(ufunc.__name__, *found, outs)
+            shape, inputs = found
+            results = arrays.evaluate(ufunc.__name__, shape, inputs, outs)
             return results if ufunc.nout > 1 else results[0]
         try:
             return ufunc(x, *parameters, **options)
@@ -253,11 +254,12 @@ class Activation(Described):
             return ufunc(*values, **options)  # type: ignore[no-any-return]
         except (TypeError, NotImplementedError, AttributeError):
             outs = options.pop("out", (None, None))
-            return tuple(  # type: ignore[return-value]
+            calls: list[Any] = [self, self.derivative]
+            return tuple(
                 call(*values, out=out, device=device, **options)
                 if out is not None
                 else call(*values, device=device, **options)
-                for call, out in zip((self, self.derivative), outs, strict=True)
+                for call, out in zip(calls, outs, strict=True)
             )
 
     def _widened(self, ufunc: np.ufunc, x: Any, parameters: Any, options: Any) -> Any:

@@ -238,7 +238,7 @@ def _take_frame(name: str, frame: Any) -> Taken:
 def _take_series(name: str, series: Any) -> Taken:
     """Pandas' Series, Index and extension arrays."""
     labels = tuple(series.axes) if hasattr(series, "axes") else ()
-    narrow = getattr(series.dtype, "numpy_dtype", None)
+    narrow: Any = getattr(series.dtype, "numpy_dtype", None)
     extended = narrow is not None and not isinstance(series.dtype, np.dtype)
     if extended and narrow.kind in "fiub":
         missing = _any(np.asarray(series.isna()))

@@ -74,8 +74,9 @@ def gradients(
         for key in ("grad_output", "x"):
             found[key] = np.where(missing, found[key].dtype.type(0), found[key])
         for key, default in defaults.items():
-            if taken[key].missing is not None:
-                found[key] = np.where(taken[key].missing, default, found[key])
+            hidden = taken[key].missing
+            if hidden is not None:
+                found[key] = np.where(hidden, default, found[key])
     dtype = _dtype(name, given, found)
     work = np.dtype(np.float32) if _explain.is_narrow(dtype) else dtype
     if work.type in _cpu.FLOATS:
@@ -133,27 +134,27 @@ def _put_back(one: Taken, gradient: ndarray, missing: ndarray | None) -> Any:
     if missing is not None:
         # Of an element that was repeated nothing is left only if all its repetitions are missing.
         axes = _repeated(gradient.shape, missing.shape)
-        missing = missing.all(axis=axes).reshape(gradient.shape)
+        missing = np.asarray(missing.all(axis=axes)).reshape(gradient.shape)
     return one.rebuild(gradient, missing)
 
 
 def _dtype(name: str, given: Mapping[str, Any], found: Mapping[str, ndarray]) -> np.dtype:
     _, x, *parameters = given.values()
-    kinds = [
+    kinds: list[Any] = [
         type(value) if type(value) in NUMBERS else found[key].dtype for key, value in given.items()
     ]
     narrow = {kind for kind in kinds if _explain.is_narrow(kind)}
     if narrow:
         others = [kind for kind in kinds if kind not in NUMBERS and kind not in narrow]
         if len(narrow) == 1 and not others:
-            return narrow.pop()
+            return np.dtype(narrow.pop())
         kinds = [np.dtype(np.float32) if kind in narrow else kind for kind in kinds]
     dtype = exp_dtype(x, parameters)
     if dtype is None:
         dtype = _cpu.ufuncs[name].resolve_dtypes((*kinds[1:], None))[-1]
     if isinstance(kinds[0], np.dtype):
         dtype = np.result_type(dtype, kinds[0])
-    return dtype
+    return np.dtype(dtype)
 
 
 def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:

@@ -73,15 +73,15 @@ class RowActivation(Described):
             return self._ufunc(x, axis=_index(axis), out=out, **options)
         taken = _containers.take("x", x)
         array = taken.array
-        several = axis is None or isinstance(axis, tuple)
         if _containers.is_lazy(array):
             lazy = (
                 over_axes(partial(self._ufunc, **options), (array,), axis, None)
-                if several
+                if axis is None or isinstance(axis, tuple)
                 else self._ufunc(array, axis=_index(axis), **options)
             )
             return _handed_over(_containers.rebuilt(taken, lazy, None), None, out)
-        axis = axis if several else self._axis(axis, array.ndim)
+        if not (axis is None or isinstance(axis, tuple)):
+            axis = self._axis(axis, array.ndim)
         if taken.rebuild is not None or _explain.is_narrow(array.dtype):
             wide = self._without(array, taken.missing)
             result = self(wide, axis, **options)
@@ -90,7 +90,7 @@ class RowActivation(Described):
             return _handed_over(
                 _containers.rebuilt(taken, result, taken.missing), taken.missing, out
             )
-        if several:
+        if axis is None or isinstance(axis, tuple):
             return over_axes(partial(self, **options), (array,), axis, out)
         if out is None and options.keys() <= {"dtype"}:
             dtype = options.get("dtype")
@@ -147,15 +147,15 @@ class RowActivation(Described):
         taken = {name: _containers.take(name, value) for name, value in given.items()}
         _containers.require_equal_labels(taken)
         grad, array = (one.array for one in taken.values())
-        several = axis is None or isinstance(axis, tuple)
         if _containers.is_lazy(array) or _containers.is_lazy(grad):
             lazy = (
                 over_axes(self._vjp, (grad, array), axis, None)
-                if several
+                if axis is None or isinstance(axis, tuple)
                 else self._vjp(grad, array, axis=_index(axis))
             )
             return _handed_over(_containers.rebuilt(taken["x"], lazy, None), None, out)
-        axis = axis if several else self._axis(axis, array.ndim)
+        if not (axis is None or isinstance(axis, tuple)):
+            axis = self._axis(axis, array.ndim)
         try:
             grad = np.broadcast_to(grad, array.shape)
         except ValueError:
@@ -168,7 +168,7 @@ class RowActivation(Described):
         contained = {name: one for name, one in taken.items() if one.rebuild is not None}
         if contained or _explain.is_narrow(dtype):
             return self._contained_backward(taken, grad, axis, dtype, out)
-        if several:
+        if axis is None or isinstance(axis, tuple):
             return over_axes(partial(self._vjp, dtype=dtype), (grad, array), axis, out)
         if out is None:
             out = np.empty_like(array, dtype)
