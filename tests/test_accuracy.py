@@ -27,7 +27,7 @@ def assert_within_bounds(name, dtype, variant):
     ufunc = _cpu.load(variant).ufuncs[name]
     activation, _ = oracle.UFUNCS[name]
     dense = DENSE.get(activation, SPARSE)
-    for wrt, found in accuracy.measure(ufunc, name, dtype, variant, dense).items():
+    for wrt, found in accuracy.measure(ufunc, name, dtype, dense).items():
         shown = f"{accuracy.title(activation, wrt)} {dtype} {variant}"
         assert found.condition <= accuracy.CONDITION, f"{shown}: eps, at {found.condition_at}"
         bound, _ = accuracy.ULP.get((activation, wrt), (np.inf, np.inf))

@@ -1,9 +1,9 @@
-"""What the formulas are made of, in the arithmetic of vecmath.h.
+"""What the formulas are made of, in the arithmetic of primitives_type.h.
 
 Design:
 - A primitive is a device function of one type; its text is the same for the compiler and for the
   simulator. Constants are closed over as numbers of the type, or a float would become a double.
-- Polynomials and caps are those of vecmath.h, step by step: the CPU's accuracy is the GPU's.
+- Polynomials and caps are the CPU's, step by step: the CPU's accuracy is the GPU's.
 """
 
 import math
@@ -36,7 +36,7 @@ CONSTANTS = {
         _h("0x1.8p23"),
         (_h("0x1.715476p+0"), _h("0x1.4ae0cp-26")),
         (_h("0x1.62e4p-1"), _h("0x1.7f7d1cp-20")),
-        2.0**100,
+        2.0**125,
         2.0**-62,
         2.0**60,
         2.0**80,
@@ -47,7 +47,7 @@ CONSTANTS = {
         _h("0x1.8p52"),
         (_h("0x1.71547652b82fep+0"), _h("0x1.777d0ffda0d24p-56")),
         (_h("0x1.62e42fefa3800p-1"), _h("0x1.ef35793c76730p-45")),
-        2.0**1000,
+        2.0**1021,
         2.0**-958,
         2.0**500,
         2.0**560,
@@ -72,9 +72,9 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         Device functions by the names that the generated text knows.
     """
     c = CONSTANTS[real]
-    one, scaled_bias = real(1), real(c.bias + 64)
+    one = real(1)
     shifter, scaled_shifter = real(c.shifter + c.bias), real(c.shifter + c.bias + 64)
-    least = real(c.shifter)
+    largest, last_exponent = np.finfo(real).max, real(c.bias + 63)
     log2e, log2e_rest = real(c.log2e[0]), real(c.log2e[1])
     exp_cap = real(c.bias / c.log2e[0])
     highest, smallest, unit = real(c.highest), real(c.smallest_scaled), real(2.0**-64)
@@ -89,9 +89,9 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
     # Numba types the bodies below anew for each call: any other annotation would claim one type.
     make: Any = polynomials  # generated, without types
     parts = make(inline, real, fma, real is np.float64)
-    exp2, exp_ratio = parts["exp2_fraction"], parts["expm1_neg"]
-    atanh_ratio, tanh_rest = parts["log1p"], parts["tanh_rest"]
-    normal_part = parts["normal_tail"]
+    exp2, exp_ratio = parts["exp2_fraction"], parts["expm1_rest"]
+    atanh_ratio, tanh_rest = parts["atanh_rest"], parts["tanh_ratio"]
+    normal_part = parts["tail_ratio"]
 
     if real is np.float32:
         # Denominators of formulas.py are neither tiny nor huge: no operand needs the care that
@@ -119,6 +119,10 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         return (zero if abs(y) < smallest else y) * unit
 
     @inline
+    def unscaled_product(k: Any, y: Any) -> Any:
+        return (k * unit) * y if abs(k) > limit else unscaled(k * y)
+
+    @inline
     def exp_neg(u: Any) -> Any:
         v = exp_cap if exp_cap < u else u
         z = fma(-v, log2e, shifter)
@@ -131,25 +135,26 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         large = k > limit
         scaled = k * (inverse if large else one)
         scaled = cap if cap < scaled else scaled
-        v = finite(u * (factor if large else one))
+        all_of_u = u * (factor if large else one)
+        v = largest if largest < all_of_u else all_of_u
         high = scaled * log2e
         low = fma(scaled, log2e_rest, fma(scaled, log2e, -high))
         z = fma(-v, high, scaled_shifter)
         n = z - scaled_shifter
         f = fma(-v, low, fma(-v, high, -n))
         power = exp2(f) * power_of_two(z)
-        return zero if z <= least else power
+        return zero if fma(-all_of_u, high, last_exponent) < zero else power
 
     @inline
     def product_of_uniform(k: Any, u: Any) -> Any:
         high = k * log2e
         low = fma(k, log2e_rest, fma(k, log2e, -high))
-        most = finite(scaled_bias / high)
-        v = most if most < u else u
+        v = largest if largest < u else u
         z = fma(-v, high, scaled_shifter)
         n = z - scaled_shifter
         f = fma(-v, low, fma(-v, high, -n))
-        return exp2(f) * power_of_two(z)
+        power = exp2(f) * power_of_two(z)
+        return zero if fma(-u, high, last_exponent) < zero else power
 
     @inline
     def expm1_neg(u: Any) -> Any:
@@ -202,6 +207,7 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         "exp_neg": exp_neg,
         "scaled_exp_neg_product": product_of_uniform if uniform else product_of_any,
         "unscaled": unscaled,
+        "unscaled_product": unscaled_product,
         "finite": finite,
         "expm1_neg": expm1_neg,
         "log1p": log1p,

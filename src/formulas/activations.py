@@ -13,7 +13,10 @@ Design:
   `normal_tail(u)` is e^(u^2/2) Phi(-u) with the normal distribution's Phi, and `tanh_rest(u)` is
   (u - tanh u) / u^3 for u <= 1, none with a cancellation. `finite(u)` is u with a huge number in
   place of infinity, so that 0 * infinity never arises. `copysign(u, x)` is u with the sign of x,
-  and `unless_nan(y, x)` is y, or x where x is NaN. NaN passes through all of them.
+  and `unless_nan(y, x)` is y, or x where x is NaN. `unscaled_product(k, y)` is 2^-64 k y, where k y
+  may overflow. NaN passes through all of them.
+- NaN in any input gives NaN: `unless_nan(y, parameter)` where a parameter would else go unseen. It
+  costs nothing where the parameters are known to be numbers.
 - A tiny F multiplies last, inside a sum: F * E alone would be subnormal, which takes a processor a
   hundred times as long, while a * b + c is one operation.
 - Expressions are rearranged over one denominator: no term overflows, and terms that cancel in the
@@ -128,14 +131,15 @@ def s3_smooth(x, eps=0.5):
     """
     inside = _s3_join(x, eps)
     w = _s3_parts(x)
-    return inside if abs(x) < eps else w / (1 + w)
+    return unless_nan(inside if abs(x) < eps else w / (1 + w), eps)
 
 
 def s3_smooth_dx(x, eps=0.5):
     """d s3_smooth / d x: s (1 - s), 1 / (1 + x)^2, and the slope of the cubic in between."""
     slope = _s3_join_slope(x, eps)
     w = _s3_parts(x)
-    return slope if abs(x) < eps else (1 if x > 0 else w) / ((1 + w) * (1 + w))
+    outside = (1 if x > 0 else w) / ((1 + w) * (1 + w))
+    return unless_nan(slope if abs(x) < eps else outside, eps)
 
 
 def s3_smooth_deps(x, eps=0.5):
@@ -148,7 +152,7 @@ def s3_smooth_deps(x, eps=0.5):
     ends = dc * (t * t * (1 + 2 * r)) - dp * (r * r * (1 + 2 * t))
     widths = 2 * (t * r) * (dp * r - dc * t)
     change = (ends + widths) + (2 * eps * bends - slope * ((x * scale) * half * 2))
-    return change if abs(x) < eps else unless_nan(0, x)
+    return change if abs(x) < eps else unless_nan(unless_nan(0, x), eps)
 
 
 def _s3_join(x, eps):
@@ -257,22 +261,26 @@ def hardtanh(x, min=-1.0, max=1.0):
     The slope between the cuts is 1 and what lies beyond them is min and max, not -1 and 1, unless
     those are given. It is max everywhere where min > max. torch.nn.functional.hardtanh.
     """
-    return (max if x > max else x) if x > min else unless_nan(min if min < max else max, x)
+    value = (max if x > max else x) if x > min else unless_nan(min if min < max else max, x)
+    return unless_nan(unless_nan(value, min), max)
 
 
 def hardtanh_dx(x, min=-1.0, max=1.0):
     """d hardtanh / d x: 1 for min < x < max, else 0."""
-    return unless_nan((1 if x < max else 0) if x > min else 0, x)
+    slope = (1 if x < max else 0) if x > min else 0
+    return unless_nan(unless_nan(unless_nan(slope, x), min), max)
 
 
 def hardtanh_dmin(x, min=-1.0, max=1.0):
     """d hardtanh / d min: 1 for x <= min, where min < max, else 0."""
-    return unless_nan((1 if min < max else 0) if x <= min else 0, x)
+    slope = (1 if min < max else 0) if x <= min else 0
+    return unless_nan(unless_nan(unless_nan(slope, x), min), max)
 
 
 def hardtanh_dmax(x, min=-1.0, max=1.0):
     """d hardtanh / d max: 1 for x >= max, and everywhere where min >= max, else 0."""
-    return unless_nan(1 if x >= max else (1 if min >= max else 0), x)
+    slope = 1 if x >= max else (1 if min >= max else 0)
+    return unless_nan(unless_nan(unless_nan(slope, x), min), max)
 
 
 def threshold(x, threshold=0.0):
@@ -284,7 +292,7 @@ def threshold(x, threshold=0.0):
     At the step itself it is 0. torch.nn.functional.threshold is another function, which keeps x
     above the threshold; in PyTorch this is torch.heaviside(x - threshold, 0).
     """
-    return unless_nan(1 if x > threshold else 0, x)
+    return unless_nan(unless_nan(1 if x > threshold else 0, x), threshold)
 
 
 def threshold_dx(x, threshold=0.0):
@@ -292,7 +300,7 @@ def threshold_dx(x, threshold=0.0):
 
     At the step itself there is no derivative; 0 is taken.
     """
-    return unless_nan(0, x)
+    return unless_nan(unless_nan(0, x), threshold)
 
 
 def threshold_dthreshold(x, threshold=0.0):
@@ -300,7 +308,7 @@ def threshold_dthreshold(x, threshold=0.0):
 
     At the step itself there is no derivative; 0 is taken.
     """
-    return unless_nan(0, x)
+    return unless_nan(unless_nan(0, x), threshold)
 
 
 def logsigmoid(x):
@@ -379,17 +387,17 @@ def leaky_relu(x, a=0.01):
 
     torch.nn.functional.leaky_relu, whose negative_slope is a.
     """
-    return x if x > 0 else a * x
+    return unless_nan(x, a) if x > 0 else a * x
 
 
 def leaky_relu_dx(x, a=0.01):
     """d leaky_relu / d x: 1 for x > 0, else a."""
-    return unless_nan(1 if x > 0 else a, x)
+    return unless_nan(unless_nan(1, a) if x > 0 else a, x)
 
 
 def leaky_relu_da(x, a=0.01):
     """d leaky_relu / d a: 0 for x > 0, else x."""
-    return 0 if x > 0 else x
+    return unless_nan(0 if x > 0 else x, a)
 
 
 def prelu(x, a=0.25):
@@ -400,17 +408,17 @@ def prelu(x, a=0.25):
 
     He and others, arXiv 1502.01852; torch.nn.functional.prelu, whose weight is a.
     """
-    return x if x > 0 else a * x
+    return unless_nan(x, a) if x > 0 else a * x
 
 
 def prelu_dx(x, a=0.25):
     """d prelu / d x: 1 for x > 0, else a."""
-    return unless_nan(1 if x > 0 else a, x)
+    return unless_nan(unless_nan(1, a) if x > 0 else a, x)
 
 
 def prelu_da(x, a=0.25):
     """d prelu / d a: 0 for x > 0, else x."""
-    return 0 if x > 0 else x
+    return unless_nan(0 if x > 0 else x, a)
 
 
 def rrelu(x, lower=0.125, upper=0.3333333333333333333333):
@@ -422,22 +430,24 @@ def rrelu(x, lower=0.125, upper=0.3333333333333333333333):
     In training the slope is drawn for each element: `rrelu_training`. Xu and others, arXiv
     1505.00853; torch.nn.functional.rrelu.
     """
-    return x if x > 0 else 0.5 * (lower + upper) * x
+    slope = 0.5 * (lower + upper)
+    return unless_nan(x, slope) if x > 0 else slope * x
 
 
 def rrelu_dx(x, lower=0.125, upper=0.3333333333333333333333):
     """d rrelu / d x: 1 for x > 0, else (lower + upper) / 2."""
-    return unless_nan(1 if x > 0 else 0.5 * (lower + upper), x)
+    slope = 0.5 * (lower + upper)
+    return unless_nan(unless_nan(1, slope) if x > 0 else slope, x)
 
 
 def rrelu_dlower(x, lower=0.125, upper=0.3333333333333333333333):
     """d rrelu / d lower: 0 for x > 0, else x / 2."""
-    return 0 if x > 0 else 0.5 * x
+    return unless_nan(unless_nan(0 if x > 0 else 0.5 * x, lower), upper)
 
 
 def rrelu_dupper(x, lower=0.125, upper=0.3333333333333333333333):
     """d rrelu / d upper: 0 for x > 0, else x / 2."""
-    return 0 if x > 0 else 0.5 * x
+    return unless_nan(unless_nan(0 if x > 0 else 0.5 * x, lower), upper)
 
 
 def elu(x, alpha=1.0):
@@ -449,52 +459,60 @@ def elu(x, alpha=1.0):
     Clevert and others, arXiv 1511.07289; torch.nn.functional.elu.
     """
     M = expm1_neg(abs(x))
-    return x if x > 0 else alpha * M
+    return unless_nan(x, alpha) if x >= 0 else alpha * M
 
 
 def elu_dx(x, alpha=1.0):
     """d elu / d x: 1 for x > 0, else alpha e^x."""
     S = scaled_exp_neg_product(1, abs(x))
-    return 1 if x > 0 else unscaled(alpha * S)
+    return unless_nan(1, alpha) if x > 0 else unscaled_product(alpha, S)
 
 
 def elu_dalpha(x, alpha=1.0):
     """d elu / d alpha: 0 for x > 0, else e^x - 1."""
     M = expm1_neg(abs(x))
-    return 0 if x > 0 else M
+    return unless_nan(0 if x > 0 else M, alpha)
 
 
 def celu(x, alpha=1.0):
-    """The continuously differentiable ELU; alpha > 0.
+    """The continuously differentiable ELU; alpha >= 0.
 
         celu(x, alpha) = x                         for x > 0
                          alpha (e^(x/alpha) - 1)   for x <= 0
 
     Its quotient x/alpha is rounded once: e^(x/alpha) is exact to a relative error of |x/alpha| eps.
+    Below 0 alpha gives NaN, where PyTorch grows without bound on the left.
     Barron, arXiv 1704.07483; torch.nn.functional.celu.
     """
-    v, M = _celu_parts(x, alpha)
-    return x if x > 0 else alpha * M
+    v, near, M = _celu_parts(x, alpha)
+    return x if x >= near else alpha * M
 
 
 def celu_dx(x, alpha=1.0):
     """d celu / d x: 1 for x > 0, else e^(x/alpha)."""
-    v = finite(abs(x)) / alpha
+    v, near = _celu_quotient(x, alpha)
     E = exp_neg(v)
-    return 1 if x > 0 else E
+    return 1 if x >= near else E
 
 
 def celu_dalpha(x, alpha=1.0):
     """d celu / d alpha: 0 for x > 0, else e^(x/alpha) (1 - x/alpha) - 1."""
-    v, M = _celu_parts(x, alpha)
+    v, near, M = _celu_parts(x, alpha)
     E = exp_neg(v)
-    return 0 if x > 0 else M + E * finite(v)
+    return 0 if x >= near else M + E * finite(v)
 
 
 def _celu_parts(x, alpha):
-    v = finite(abs(x)) / alpha
+    v, near = _celu_quotient(x, alpha)
     M = expm1_neg(v)
-    return v, M
+    return v, near, M
+
+
+def _celu_quotient(x, alpha):
+    # From x = -2^-60 alpha on celu is x, also where x/alpha underflows or alpha is infinite. What
+    # is NaN is compared as false.
+    positive = abs(alpha) if alpha >= 0 else 0 * alpha / (0 * alpha)
+    return abs(x) / positive, -8.67361737988403547206e-19 * positive
 
 
 def selu(x):
@@ -507,7 +525,7 @@ def selu(x):
     and others, arXiv 1706.02515; torch.nn.functional.selu.
     """
     M = expm1_neg(abs(x))
-    return 1.05070098735548049342 * x if x > 0 else 1.75809934084737685994 * M
+    return 1.05070098735548049342 * x if x >= 0 else 1.75809934084737685994 * M
 
 
 def selu_dx(x):
@@ -534,7 +552,7 @@ def softplus(x, beta=1.0, threshold=20.0):
     # By a name of its own it is computed for all x, and nothing becomes subnormal where it is not
     # the result.
     value = (x if z > 0 else 0) + (unscaled(S * r) if S < 1 else L * r)
-    return x if z > threshold else value
+    return unless_nan(x if z > threshold else value, threshold)
 
 
 def softplus_dx(x, beta=1.0, threshold=20.0):
@@ -542,7 +560,8 @@ def softplus_dx(x, beta=1.0, threshold=20.0):
     S = scaled_exp_neg_product(abs(beta), abs(x))
     F = unscaled(S)
     z = beta * x
-    return 1 if z > threshold else (1 if z > 0 else F) / (1 + F)
+    slope = (1 if z > 0 else F) / (1 + F)
+    return unless_nan(1 if z > threshold else slope, threshold)
 
 
 def softplus_dbeta(x, beta=1.0, threshold=20.0):
@@ -556,10 +575,10 @@ def softplus_dbeta(x, beta=1.0, threshold=20.0):
     L = log1p(F)
     z = beta * x
     r = 1 / beta
-    v = finite(abs(z))
+    v = finite(finite(abs(beta)) * abs(x))
     far = unscaled((v + 1) * S * r * r)
     near = (F * (v / (1 + F)) + L) * r * r
-    return unless_nan(0, x) if z > threshold else -(far if S < 1 else near)
+    return unless_nan(0 if z > threshold else -(far if S < 1 else near), threshold)
 
 
 def softplus_dthreshold(x, beta=1.0, threshold=20.0):
@@ -567,7 +586,7 @@ def softplus_dthreshold(x, beta=1.0, threshold=20.0):
 
     At the switch there is no derivative; 0 is taken.
     """
-    return unless_nan(0, x)
+    return unless_nan(unless_nan(unless_nan(0, x), beta), threshold)
 
 
 def gelu(x):
@@ -678,7 +697,7 @@ def _swish_slope(x, beta):
     # t = |beta x|, F = e^-t: (1 + F + t F) / (1 + F)^2 right of 0, F (1 + F - t) / (1 + F)^2 left.
     S, F, far = _swish_parts(x, beta)
     q = 1 + F
-    t = finite(abs(beta) * finite(abs(x)))
+    t = finite(finite(abs(beta)) * finite(abs(x)))
     return (unscaled(S * ((1 - t) + F)) if beta * x < 0 else q + F * t) / (q * q)
 
 
@@ -752,17 +771,20 @@ def softshrink(x, lambd=0.5):
     It is continuous: lambd is taken from x on the right and added on the left. The derivative by x
     is 0 in the middle and 1 outside. torch.nn.functional.softshrink.
     """
-    return x - lambd if x > lambd else (x + lambd if x < -lambd else unless_nan(0, x))
+    inside = unless_nan(unless_nan(0, x), lambd)
+    return x - lambd if x > lambd else (x + lambd if x < -lambd else inside)
 
 
 def softshrink_dx(x, lambd=0.5):
     """d softshrink / d x: 0 where |x| <= lambd, else 1."""
-    return unless_nan(1 if x > lambd else (1 if x < -lambd else 0), x)
+    slope = 1 if x > lambd else (1 if x < -lambd else 0)
+    return unless_nan(unless_nan(slope, x), lambd)
 
 
 def softshrink_dlambd(x, lambd=0.5):
     """d softshrink / d lambd: -1 for x > lambd, 1 for x < -lambd, else 0."""
-    return unless_nan(-1 if x > lambd else (1 if x < -lambd else 0), x)
+    slope = -1 if x > lambd else (1 if x < -lambd else 0)
+    return unless_nan(unless_nan(slope, x), lambd)
 
 
 def hardshrink(x, lambd=0.5):
@@ -775,12 +797,14 @@ def hardshrink(x, lambd=0.5):
     It jumps at +-lambd: x is kept as it is outside, and lambd is not taken from it as in
     softshrink. torch.nn.functional.hardshrink.
     """
-    return x if x > lambd else (x if x < -lambd else unless_nan(0, x))
+    inside = unless_nan(unless_nan(0, x), lambd)
+    return x if x > lambd else (x if x < -lambd else inside)
 
 
 def hardshrink_dx(x, lambd=0.5):
     """d hardshrink / d x: 0 where |x| <= lambd, else 1."""
-    return unless_nan(1 if x > lambd else (1 if x < -lambd else 0), x)
+    slope = 1 if x > lambd else (1 if x < -lambd else 0)
+    return unless_nan(unless_nan(slope, x), lambd)
 
 
 def hardshrink_dlambd(x, lambd=0.5):
@@ -788,7 +812,7 @@ def hardshrink_dlambd(x, lambd=0.5):
 
     At the jumps there is no derivative; 0 is taken.
     """
-    return unless_nan(0, x)
+    return unless_nan(unless_nan(0, x), lambd)
 
 
 def pss(x, alpha=2.0):
@@ -832,14 +856,15 @@ def rational_softsign(x, a=1.0, b=1.0):
 
 def rational_softsign_dx(x, a=1.0, b=1.0):
     """d rational_softsign / d x = a / (1 + b |x|)^2."""
-    r = 1 / (1 + b * finite(abs(x)))
+    steep = b * abs(x) if b != 0 else b
+    r = 1 / (1 + steep)
     return a * r * r
 
 
 def rational_softsign_da(x, a=1.0, b=1.0):
     """d rational_softsign / d a = x / (1 + b |x|)."""
     t, d = _rational_parts(x, b)
-    return copysign(t, x) / d
+    return unless_nan(copysign(t, x) / d, a)
 
 
 def rational_softsign_db(x, a=1.0, b=1.0):
@@ -850,6 +875,8 @@ def rational_softsign_db(x, a=1.0, b=1.0):
 
 def _rational_parts(x, b):
     # |x| / (1 + b |x|) = t / d with t = |x|, or t = 1 and d = 1/|x| + b beyond 1: no overflow.
+    # An infinite b is no number at x = 0 alone.
     u = abs(x)
-    t = u if u <= 1 else unless_nan(1, u)
-    return t, 1 / (1 if u <= 1 else u) + b * t
+    t = 1 if u > 1 else u
+    steep = b * t
+    return t, unless_nan(1 / (u if u > 1 else 1) + (steep if steep == steep else 0), b)

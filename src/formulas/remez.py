@@ -1,4 +1,4 @@
-"""The polynomials of vecmath.h: minimax in relative error, by Remez exchange.
+"""The polynomials of polynomials.h: minimax in relative error, by Remez exchange.
 
 Usage: python src/formulas/remez.py
 

@@ -176,9 +176,9 @@ cdef bint lay_out(Walk *walk, const floating *kind) noexcept nogil:
 
 cdef inline bint is_uniform(const floating *parameter) noexcept nogil:
     if floating is double:
-        return not fabs(parameter[0]) > ORDINARY_MAX_F64
+        return fabs(parameter[0]) <= ORDINARY_MAX_F64
     else:
-        return not fabs(parameter[0]) > ORDINARY_MAX_F32
+        return fabs(parameter[0]) <= ORDINARY_MAX_F32
 
 
 cdef void release(Walk *walk) noexcept nogil:

@@ -3,8 +3,6 @@
 # Design:
 # - The error allowed is a multiple of eps times the size of the sum (see oracle.py), plus the
 #   smallest normal number, which is what a result that underflows may lose.
-# - Without FMA the product k*x is rounded before exp sees it: half an eps of |kx|, times what the
-#   sum moves with it, is allowed on top. (Long double corrects for it everywhere.)
 # - float16 is computed in float32 and rounded once: half its own spacing is allowed, and what is
 #   left is measured in eps of float32.
 # - Oracle values are computed once for each dtype and shared by variants, paths and ufuncs.
@@ -25,7 +23,6 @@ from s3s4 import _cpu
 
 DTYPES = tuple(map(np.dtype, ("float16", "float32", "float64", "longdouble")))
 NAMES = {"g": "long double"}
-FMA = {"avx2", "avx512"}
 
 _POSITIVE = (0.0, 1e-3, 0.5, 1.0, 2.1, 5.0, 10.0, 50.0, 1e6, np.inf)
 
@@ -44,7 +41,7 @@ PARAMETERS: Mapping[tuple[str, str], tuple[float, ...]] = {
     ("hardtanh", "min"): (-1.0, 0.0, 2.0),
 }
 
-# Values in which nothing cancels, nor is a product k*x rounded without FMA.
+# Values in which nothing cancels.
 NEVER_CANCEL = (
     "sigmoid", "softsign", "rational_softsign", "tanh", "hardsigmoid", "elu", "selu", "logsigmoid",
     "silu",
@@ -189,26 +186,22 @@ def deviation(computed: np.ndarray, exact: oracle.Exact) -> np.ndarray:
     return np.where(strange, np.where(same, 0, np.inf), error)
 
 
-def allowance(exact: oracle.Exact, dtype: np.dtype, fma: bool) -> np.ndarray:
+def allowance(exact: oracle.Exact, dtype: np.dtype) -> np.ndarray:
     """Return the error that is allowed whatever the size of the sum."""
     work = np.finfo(np.promote_types(dtype, np.float32))
     allowed = np.full(exact.high.shape, np.longdouble(work.tiny))
-    if not fma and dtype != np.longdouble:
-        allowed += np.where(np.isfinite(exact.swing), exact.swing, 0) * (work.eps / 2)
     if dtype == np.float16:
         allowed += spacing(exact.high, dtype) / 2
     return allowed
 
 
-def tolerance(exact: oracle.Exact, dtype: np.dtype, fma: bool) -> np.ndarray:
+def tolerance(exact: oracle.Exact, dtype: np.dtype) -> np.ndarray:
     """Return the error that is allowed in all."""
     eps = np.finfo(np.promote_types(dtype, np.float32)).eps
-    return allowance(exact, dtype, fma) + CONDITION * eps * exact.size
+    return allowance(exact, dtype) + CONDITION * eps * exact.size
 
 
-def measure(
-    ufunc: np.ufunc, name: str, dtype: np.dtype, variant: str, dense: int
-) -> dict[str | None, Measured]:
+def measure(ufunc: np.ufunc, name: str, dtype: np.dtype, dense: int) -> dict[str | None, Measured]:
     """Measure a ufunc: the largest errors of its outputs, for array and for scalar parameters."""
     activation, wanted = oracle.UFUNCS[name]
     inputs = columns(activation, dtype, dense)
@@ -219,7 +212,7 @@ def measure(
             assert computed.dtype == dtype, f"{name} gives {computed.dtype} for {dtype}"
             exact = reference(activation, wrt, dtype, dense)
             error = deviation(computed, exact)
-            excess = np.maximum(error - allowance(exact, dtype, variant in FMA), 0)
+            excess = np.maximum(error - allowance(exact, dtype), 0)
             unit = np.where(np.isfinite(exact.size), exact.size, 1) * eps
             with np.errstate(divide="ignore"):
                 condition = np.divide(excess, unit, out=np.zeros_like(unit), where=excess > 0)
@@ -279,7 +272,7 @@ def table(dense: int) -> str:
                 continue
             kernel = _cpu.load(variant).ufuncs[name]
             (wrt,) = wanted
-            found = measure(kernel, name, dtype, variant, dense)[wrt]
+            found = measure(kernel, name, dtype, dense)[wrt]
             cells = [title(activation, wrt), NAMES.get(dtype.char, dtype.name), variant]
             cells += [f"{found.condition:.2f}", found.condition_at]
             if (activation, wrt) in ULP:

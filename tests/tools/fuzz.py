@@ -22,7 +22,6 @@ from support import outputs, summed
 
 Rng = np.random.Generator
 DTYPES = ("f2", "f4", "f8", "g", ">f2", ">f4", ">f8")
-FMA = s3s4.build_config()["variant"] in accuracy.FMA
 
 _scales = np.repeat([1e-3, 1.0, 10.0, 40.0], 25)
 FINITE = (np.random.default_rng(0).uniform(-1, 1, 100) * _scales).astype(np.float16)
@@ -160,7 +159,7 @@ def values(rng: Rng, name: str, activation: str, wanted: tuple[str | None, ...])
 
 def close(wanted: oracle.Exact, loop: np.dtype, result: np.ndarray) -> np.ndarray:
     """Tell which elements are right, computed in the loop's dtype and cast to the result's."""
-    allowed = accuracy.tolerance(wanted, loop, FMA) + accuracy.spacing(wanted.high, result.dtype)
+    allowed = accuracy.tolerance(wanted, loop) + accuracy.spacing(wanted.high, result.dtype)
     return accuracy.deviation(result, wanted) <= np.where(np.isnan(wanted.high), 0, allowed)
 
 
@@ -177,7 +176,7 @@ def gradients(rng: Rng, activation: str) -> None:
     results = outputs(getattr(s3s4, activation).backward(grad.array, *arrays))
     for wrt, array, result in zip(names, arrays, results, strict=True):
         slope = exact(activation, wrt, operands)
-        size = np.abs(grad.array) * accuracy.tolerance(slope, loop, FMA)
+        size = np.abs(grad.array) * accuracy.tolerance(slope, loop)
         total = summed(grad.array * slope.high, array.shape)
         allowed = 2 * summed(size, array.shape) + accuracy.spacing(total, result.dtype)
         assert np.shape(result) == array.shape

@@ -24,21 +24,20 @@ mp.dps = 50
 
 
 class Sum(NamedTuple):
-    """A sum, its terms' absolute values summed, and what it moves if an inner k*x moves by 1."""
+    """A sum, and the absolute values of its terms summed."""
 
     total: Any
     size: Any
-    swing: Any = mp.zero
 
 
 def plus(a: Sum, b: Sum) -> Sum:
     """Add two sums: terms of both."""
-    return Sum(a.total + b.total, a.size + b.size, a.swing + b.swing)
+    return Sum(a.total + b.total, a.size + b.size)
 
 
 def times(a: Sum, b: Sum) -> Sum:
     """Multiply two sums, term by term."""
-    return Sum(a.total * b.total, a.size * b.size, a.swing * b.size + a.size * b.swing)
+    return Sum(a.total * b.total, a.size * b.size)
 
 
 class Jet(NamedTuple):
@@ -103,20 +102,9 @@ def apply(
     value, first, second = f(at), slope(at), bend(at)
     loose, turn = t.value.size - abs(at), abs(second * t.slope.total)
     return Jet(
-        Sum(value, abs(value) + abs(first) * loose, abs(first) * t.value.swing),
-        Sum(
-            first * t.slope.total,
-            abs(first) * t.slope.size + turn * loose,
-            abs(first) * t.slope.swing + turn * t.value.swing,
-        ),
+        Sum(value, abs(value) + abs(first) * loose),
+        Sum(first * t.slope.total, abs(first) * t.slope.size + turn * loose),
     )
-
-
-def product(k: Jet, x: Jet) -> Jet:
-    """Multiply two inputs; without FMA the product is rounded."""
-    slope = k.slope.total * x.value.total + k.value.total * x.slope.total
-    value = k.value.total * x.value.total
-    return Jet(Sum(value, abs(value), abs(value)), Sum(slope, abs(slope)))
 
 
 def rounded_once(t: Jet) -> Jet:
@@ -159,11 +147,9 @@ def blend(t: Jet, p: Jet, q: Jet) -> Jet:
         difference = q.complement - p.complement
     value = a * p.value.total, b * q.value.total
     slope = turn * difference, a * p.slope.total, b * q.slope.total
-    shake = abs(t.value.total) * a * b
-    steep = abs(t.slope.total * difference) + p.slope.size + q.slope.size
     return Jet(
-        Sum(sum(value), sum(map(abs, value)), shake * abs(difference)),
-        Sum(sum(slope), sum(map(abs, slope)), shake * steep),
+        Sum(sum(value), sum(map(abs, value))),
+        Sum(sum(slope), sum(map(abs, slope))),
     )
 
 
@@ -224,14 +210,14 @@ def softplus(t: Jet) -> Jet:
 
 
 def normal(x: Jet) -> Jet:
-    """Take Phi(x), the normal distribution's function; without FMA x^2 / 2 is rounded."""
+    """Take Phi(x), the normal distribution's function."""
     at = x.value.total
     half = at * at / 2
     density = mp.exp(-half) / mp.sqrt(2 * mp.pi)
     # Beyond every exponent its tail is its first asymptotic term.
     tail = mp.erfc(abs(at) / mp.sqrt(2)) / 2 if abs(at) < 1e4 else density / abs(at)
     value, slope = (1 - tail if at > 0 else tail), density * x.slope.total
-    return Jet(Sum(value, abs(value), half * tail), Sum(slope, abs(slope), half * abs(slope)))
+    return leaf(value, slope)
 
 
 ZERO, ONE, SIX = map(jet, (0, 1, 6))
@@ -240,12 +226,12 @@ STEEP, CUBIC = jet(2 * mp.sqrt(2 / mp.pi)), jet("0.044715")
 
 ACTIVATIONS: Mapping[str, Callable[..., Jet]] = {
     "s3": lambda x: sigmoid(x) if x <= 0 else softsign(x),
-    "s4": lambda x, k: blend(product(k, x), softsign(x), sigmoid(x)),
+    "s4": lambda x, k: blend(k * x, softsign(x), sigmoid(x)),
     "s3_smooth": lambda x, eps: (
         sigmoid(x) if x <= -eps else softsign(x) if x >= eps else join(x, eps)
     ),
     "sigmoid": lambda x: sigmoid(x),
-    "pss": lambda x, alpha: sigmoid(product(alpha, x)),
+    "pss": lambda x, alpha: sigmoid(alpha * x),
     "softsign": softsign,
     "rational_softsign": lambda x, a, b: ratio(x, a, b),
     "tanh": lambda x: tanh(x),
@@ -265,12 +251,10 @@ ACTIVATIONS: Mapping[str, Callable[..., Jet]] = {
     "celu": lambda x, alpha: x if x > 0 else alpha * expm1(rounded_once(x / alpha)),
     "selu": lambda x: SCALE * x if x > 0 else SCALE * ALPHA * expm1(x),
     "logsigmoid": lambda x: -softplus(-x),
-    "softplus": lambda x, beta, threshold: (
-        x if beta * x > threshold else softplus(product(beta, x)) / beta
-    ),
-    "silu": lambda x: x * sigmoid(product(ONE, x)),
-    "swish": lambda x, beta: x * sigmoid(product(beta, x)),
-    "mish": lambda x: x * tanh(softplus(product(ONE, x))),
+    "softplus": lambda x, beta, threshold: x if beta * x > threshold else softplus(beta * x) / beta,
+    "silu": lambda x: x * sigmoid(x),
+    "swish": lambda x, beta: x * sigmoid(beta * x),
+    "mish": lambda x: x * tanh(softplus(x)),
     "gelu": lambda x: x * normal(x),
     "gelu_tanh": lambda x: x * sigmoid(rounded_once(STEEP * (x + CUBIC * x * x * x))),
 }
@@ -297,7 +281,7 @@ UFUNCS: Mapping[str, tuple[str, tuple[str | None, ...]]] = {
 def evaluate(activation: str, wrt: str | None, *point: Any) -> Sum:
     """Evaluate an activation, or its slope by `wrt`, at a point of mpmath numbers."""
     if any(map(mp.isnan, point)):
-        return Sum(mp.nan, mp.nan, mp.nan)
+        return Sum(mp.nan, mp.nan)
     names = inputs(activation)
     jets = [leaf(at, mp.mpf(name == wrt)) for name, at in zip(names, point, strict=True)]
     result = ACTIVATIONS[activation](*jets)
@@ -305,12 +289,11 @@ def evaluate(activation: str, wrt: str | None, *point: Any) -> Sum:
 
 
 class Exact(NamedTuple):
-    """Arrays of long doubles: the value in two pieces, and the size and the swing of its sum."""
+    """Arrays of long doubles: the value in two pieces, and the size of its sum."""
 
     high: np.ndarray
     low: np.ndarray
     size: np.ndarray
-    swing: np.ndarray
 
 
 @cache
@@ -334,10 +317,10 @@ def rounded(number: Any) -> np.longdouble:
 
 @cache
 def _exact(activation: str, wrt: str | None, *point: np.longdouble) -> tuple[np.longdouble, ...]:
-    total, size, swing = evaluate(activation, wrt, *map(widened, point))
+    total, size = evaluate(activation, wrt, *map(widened, point))
     high = rounded(total)
     low = total - mp.convert(high) if np.isfinite(high) else mp.zero
-    return high, rounded(low), rounded(size), rounded(swing)
+    return high, rounded(low), rounded(size)
 
 
 def exact(activation: str, wrt: str | None, *arrays: Any) -> Exact:
@@ -345,4 +328,4 @@ def exact(activation: str, wrt: str | None, *arrays: Any) -> Exact:
     wide = np.broadcast_arrays(*[np.asarray(array).astype(np.longdouble) for array in arrays])
     points = zip(*[array.ravel() for array in wide], strict=True)
     columns = np.array([_exact(activation, wrt, *point) for point in points], np.longdouble)
-    return Exact(*[column.reshape(wide[0].shape) for column in columns.reshape(-1, 4).T])
+    return Exact(*[column.reshape(wide[0].shape) for column in columns.reshape(-1, 3).T])

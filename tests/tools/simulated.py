@@ -105,7 +105,7 @@ def errors():
         for wrt, computed in zip(wanted, outputs(on_gpu(name, *points)), strict=True):
             exact = accuracy.in_range(oracle.exact(activation, wrt, *points), dtype)
             error = accuracy.deviation(computed, exact)
-            allowed = np.where(error > 0, accuracy.tolerance(exact, dtype, True), 1)
+            allowed = np.where(error > 0, accuracy.tolerance(exact, dtype), 1)
             excess = error / allowed
             worst = np.argmax(excess)
             at = [column[worst] for column in points]

@@ -26,7 +26,7 @@ HEAD = """\
  * in[0] = x, in[1] = first parameter, ... to arrays out[0], ...; out may be one of in.
  * s3s4_<name>_ordinary_<f32|f64>, where there is one, takes parameters from 0 to S3S4_ORDINARY_MAX
  * and is faster. s3s4_<name>_uniform_<f32|f64> takes parameters of one element each, from
- * -S3S4_ORDINARY_MAX to S3S4_ORDINARY_MAX, or NaN. All give the same bits.
+ * -S3S4_ORDINARY_MAX to S3S4_ORDINARY_MAX. All give the same bits.
  *
  * C99 and C++17, no library but libm. Compilers vectorise the block functions with -O3
  * -fno-math-errno -fno-trapping-math and flags for the processor; with -ffast-math, or any part of
@@ -36,7 +36,7 @@ HEAD = """\
 #ifndef S3S4_H
 #define S3S4_H
 
-#include "vecmath.h"
+#include "primitives.h"
 
 #include "blocks.h"
 """

@@ -3,12 +3,10 @@
 import re
 from pathlib import Path
 
-HEADER = Path(__file__).parents[2] / "kernels" / "vecmath.h"
+HEADER = Path(__file__).parents[2] / "kernels" / "polynomials.h"
 HORNER = re.compile(
-    r"(?:static inline|S3S4_INLINE) (?P<type>float|double) s3s4_(?P<name>\w+)_f(?:32|64)\("
-    r"[^{]*\{[^}]*?"
+    r"S3S4_INLINE (?P<type>float|double) s3s4_(?P<name>\w+)_f(?:32|64)\([^{]*\{\s+"
     r"(?P=type) p = (?P<first>\S+?)f?;(?P<rest>(?:\s+p = \w+\(p, \w+, \S+\);)+)"
-    r"(?P<last>\s+return fmaf?\(p, \w+, 1\.0f?\);)?"
 )
 
 
@@ -16,7 +14,7 @@ def coefficients() -> dict[str, dict[str, list[str]]]:
     """The digits of each polynomial, the highest power first, by C type and name."""
     found: dict[str, dict[str, list[str]]] = {"float": {}, "double": {}}
     for match in HORNER.finditer(HEADER.read_text()):
-        rest = re.findall(r", ([^,]+?)f?\);", match["rest"]) + ["0x1p0"] * bool(match["last"])
+        rest = re.findall(r", ([^,]+?)f?\);", match["rest"])
         found[match["type"]][match["name"]] = [match["first"], *rest]
     return found
 

@@ -1,0 +1,152 @@
+/* primitives.h: what formulas are made of, in C99, branch-free so that compilers vectorise it.
+ *
+ * Design:
+ * - primitives_type.h holds every algorithm once. It is included for float and for double, with the
+ *   constants that differ: they are here, the polynomials in polynomials.h. long double has no
+ *   vector form anywhere, and takes libm's functions.
+ * - Bit patterns go through memcpy and selections are written `c ? a : b` with comparisons that are
+ *   false for NaN on the side that lets NaN through: no branch, no call, nothing a loop trips over.
+ * - Nothing is ever subnormal: that takes a processor a hundred times as long.
+ */
+#ifndef S3S4_PRIMITIVES_H
+#define S3S4_PRIMITIVES_H
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "arithmetic.h"
+
+/* Past some size of a file gcc inlines no more, and a loop with a call in it is not vectorised. */
+#if defined(__GNUC__)
+#define S3S4_INLINE static inline __attribute__((always_inline))
+#else
+#define S3S4_INLINE static inline
+#endif
+
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__)
+#define S3S4_FMA 1
+#else
+#define S3S4_FMA 0
+#endif
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define S3S4_REGISTERS 32
+#else
+#define S3S4_REGISTERS 16
+#endif
+
+/* Parameters up to here, and not negative, are ordinary. */
+#define S3S4_ORDINARY_MAX_f32 0x1p60f
+#define S3S4_ORDINARY_MAX_f64 0x1p500
+#define S3S4_ORDINARY_MAX_ld ((long double)INFINITY)
+
+/* a b + c, rounded once where there is FMA and twice elsewhere. */
+#if S3S4_FMA
+S3S4_INLINE float s3s4_fma_f32(float a, float b, float c) { return fmaf(a, b, c); }
+S3S4_INLINE double s3s4_fma_f64(double a, double b, double c) { return fma(a, b, c); }
+#else
+S3S4_INLINE float s3s4_fma_f32(float a, float b, float c) { return a * b + c; }
+S3S4_INLINE double s3s4_fma_f64(double a, double b, double c) { return a * b + c; }
+#endif
+S3S4_INLINE long double s3s4_fma_ld(long double a, long double b, long double c) {
+    return a * b + c;
+}
+
+S3S4_INLINE float s3s4_abs_f32(float x) { return fabsf(x); }
+S3S4_INLINE double s3s4_abs_f64(double x) { return fabs(x); }
+S3S4_INLINE long double s3s4_abs_ld(long double x) { return fabsl(x); }
+
+S3S4_INLINE float s3s4_copysign_f32(float x, float y) { return copysignf(x, y); }
+S3S4_INLINE double s3s4_copysign_f64(double x, double y) { return copysign(x, y); }
+S3S4_INLINE long double s3s4_copysign_ld(long double x, long double y) { return copysignl(x, y); }
+
+#include "polynomials.h"
+
+#define S3S4_REAL float
+#define S3S4_BITS uint32_t
+#define S3S4_(name) s3s4_##name##_f32
+#define S3S4_BIAS 127.0f
+#define S3S4_MANTISSA 23
+#define S3S4_SHIFTER 0x1.8p23f
+#define S3S4_INTEGERS 0x1p23f /* from here on every number is an integer */
+#define S3S4_HALF_EPS 0x1p-24f
+#define S3S4_LARGEST FLT_MAX
+#define S3S4_FINITE 0x1p125f
+#define S3S4_ORDINARY_MAX S3S4_ORDINARY_MAX_f32
+#define S3S4_FACTOR 0x1p80f /* what a huge k hands to u */
+#define S3S4_STEEPEST 0x1p80f
+#define S3S4_SMALLEST_SCALED 0x1p-62f
+#define S3S4_LOG2E_HIGH 0x1.715476p+0f
+#define S3S4_LOG2E_LOW 0x1.4ae0cp-26f
+#define S3S4_LN2 0x1.62e43p-1f
+#define S3S4_LN2_HIGH 0x1.62e4p-1f /* ends in zeros: n times it is exact */
+#define S3S4_LN2_LOW 0x1.7f7d1cp-20f
+#define S3S4_EXPM1_END 20.0f /* there it is -1 */
+#define S3S4_LOG1P_START 0x1p-30f
+#include "primitives_type.h"
+
+#define S3S4_REAL double
+#define S3S4_BITS uint64_t
+#define S3S4_(name) s3s4_##name##_f64
+#define S3S4_BIAS 1023.0
+#define S3S4_MANTISSA 52
+#define S3S4_SHIFTER 0x1.8p52
+#define S3S4_INTEGERS 0x1p52
+#define S3S4_HALF_EPS 0x1p-53
+#define S3S4_LARGEST DBL_MAX
+#define S3S4_FINITE 0x1p1021
+#define S3S4_ORDINARY_MAX S3S4_ORDINARY_MAX_f64
+#define S3S4_FACTOR 0x1p560
+#define S3S4_STEEPEST 0x1p600
+#define S3S4_SMALLEST_SCALED 0x1p-958
+#define S3S4_LOG2E_HIGH 0x1.71547652b82fep+0
+#define S3S4_LOG2E_LOW 0x1.777d0ffda0d24p-56
+#define S3S4_LN2 0x1.62e42fefa39efp-1
+#define S3S4_LN2_HIGH 0x1.62e42fefa3800p-1
+#define S3S4_LN2_LOW 0x1.ef35793c76730p-45
+#define S3S4_EXPM1_END 44.0
+#define S3S4_LOG1P_START 0x1p-60
+#include "primitives_type.h"
+
+S3S4_INLINE long double s3s4_finite_ld(long double u) {
+    const long double highest = LDBL_MAX * 0x1p-3L;
+    return highest < u ? highest : u;
+}
+S3S4_INLINE long double s3s4_unscaled_ld(long double y) { return y * 0x1p-64L; }
+S3S4_INLINE long double s3s4_unscaled_product_ld(long double k, long double y) {
+    return fabsl(k) > 1.0L ? (k * 0x1p-64L) * y : (k * y) * 0x1p-64L;
+}
+S3S4_INLINE long double s3s4_unless_nan_ld(long double y, long double x) {
+    return x == x ? y : x;
+}
+
+S3S4_INLINE long double s3s4_exp_neg_ld(long double u) { return expl(-u); }
+/* e^-(t + rest) = e^-t - rest e^-t, with t = k u rounded and rest what the rounding left. */
+S3S4_INLINE long double s3s4_scaled_exp_neg_product_ld(long double k, long double u) {
+    const long double steepness = u > 0.0L ? k : (1.0L < k ? 1.0L : k);
+    const long double t = steepness * (steepness > 0.0L ? u : s3s4_finite_ld(u));
+    const long double power = expl(-t) * 0x1p64L;
+    return power > 0.0L && power < 0x1p64L ? power - fmal(k, u, -t) * power : power;
+}
+S3S4_INLINE long double s3s4_exp_neg_product_ld(long double k, long double u) {
+    return s3s4_unscaled_ld(s3s4_scaled_exp_neg_product_ld(k, u));
+}
+
+S3S4_INLINE long double s3s4_expm1_neg_ld(long double u) { return expm1l(-u); }
+S3S4_INLINE long double s3s4_log1p_ld(long double t) { return log1pl(t); }
+S3S4_INLINE long double s3s4_log1p_any_ld(long double t) { return log1pl(t); }
+S3S4_INLINE long double s3s4_tanh_rest_ld(long double u) { return s3s4_tanh_ratio_ld(u * u); }
+S3S4_INLINE long double s3s4_normal_tail_ld(long double u) {
+    const long double v = s3s4_finite_ld(u);
+    const long double r = 1 / (v + 6);
+    const long double q = (v - 6) * r;
+    const long double left = s3s4_fma_ld(-q, v, s3s4_fma_ld(q + 1, -6, v));
+    const long double p = s3s4_tail_ratio_ld(s3s4_fma_ld(left, r, q));
+    const long double y = p * r;
+    const long double rest = s3s4_fma_ld(-y, v, s3s4_fma_ld(-y, 6, p));
+    return s3s4_fma_ld(rest, r, y);
+}
+
+#endif

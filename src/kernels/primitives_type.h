@@ -1,0 +1,258 @@
+/* primitives_type.h: the primitives of one type; primitives.h includes this for float and double.
+ *
+ * Design:
+ * - e^-(k u) is 2^n p(f) with n + f = -k u log2(e), |f| <= 1/2. Adding the shifter rounds to the
+ *   integer n and leaves n + bias in the low bits of the sum: shifted left they are 2^n. A bias
+ *   that is 64 larger gives 2^64 e^-(k u), which x e^-(k x) needs: it ends later than e^-(k x).
+ * - Where the result would end below the smallest normal number, both factors are 0 beforehand;
+ *   that also clears what a huge u makes of f. That test sees u as it is, so that an infinite u is
+ *   a hard end for the smallest k, and still e^0 for k = 0.
+ * - k u is never rounded. With FMA k is folded into log2(e), in two parts. Without, that form would
+ *   lose 25 ULP at u = 30: there the natural base and a two-part ln 2 are used, and k and u are
+ *   each cut into halves whose products are exact.
+ * - `_ordinary` takes 0 <= k <= S3S4_ORDINARY_MAX, with a third of the general form's operations
+ *   on k. `_uniform` takes that and is for a k that is the same for a whole loop: what depends on
+ *   k alone leaves the loop. All give the same bits.
+ */
+
+/* The same number, but a compiler does not know it: gcc makes `h < x ? h : x` one instruction, a
+ * minimum, where h is a variable, and two to four where h is a constant. A loop calls this once. */
+#if defined(__GNUC__) && !defined(__clang__)
+__attribute__((noinline, const, unused)) static S3S4_REAL S3S4_(variable)(S3S4_REAL constant) {
+    volatile S3S4_REAL variable = constant;
+    return variable;
+}
+#else
+S3S4_INLINE S3S4_REAL S3S4_(variable)(S3S4_REAL constant) { return constant; }
+#endif
+
+S3S4_INLINE S3S4_REAL S3S4_(cap)(S3S4_REAL x, S3S4_REAL highest) {
+    const S3S4_REAL h = S3S4_(variable)(highest);
+    return h < x ? h : x;
+}
+
+/* Small enough that eight times it is finite, large enough that 1 + u is u. */
+S3S4_INLINE S3S4_REAL S3S4_(finite)(S3S4_REAL u) { return S3S4_(cap)(u, S3S4_FINITE); }
+
+S3S4_INLINE S3S4_REAL S3S4_(unless_nan)(S3S4_REAL y, S3S4_REAL x) { return x == x ? y : x; }
+
+/* 2^-64 y, and 0 instead of a subnormal number: the factor is selected, not the product. */
+S3S4_INLINE S3S4_REAL S3S4_(unscaled)(S3S4_REAL y) {
+    const S3S4_REAL zero = 0, unit = (S3S4_REAL)0x1p-64f;
+    return y * (S3S4_(abs)(y) < S3S4_SMALLEST_SCALED ? zero : unit);
+}
+/* 2^-64 k y. A huge k is scaled before it meets y. */
+S3S4_INLINE S3S4_REAL S3S4_(unscaled_product_ordinary)(S3S4_REAL k, S3S4_REAL y) {
+    return S3S4_(unscaled)(k * y);
+}
+S3S4_INLINE S3S4_REAL S3S4_(unscaled_product_uniform)(S3S4_REAL k, S3S4_REAL y) {
+    return S3S4_(unscaled)(k * y);
+}
+S3S4_INLINE S3S4_REAL S3S4_(unscaled_product)(S3S4_REAL k, S3S4_REAL y) {
+    const S3S4_REAL huge = (k * (S3S4_REAL)0x1p-64f) * y;
+    return S3S4_(abs)(k) > S3S4_ORDINARY_MAX ? huge : S3S4_(unscaled)(k * y);
+}
+
+/* 2^n from the sum that holds n + bias in its low bits. */
+S3S4_INLINE S3S4_REAL S3S4_(power_of_two)(S3S4_REAL shifted) {
+    S3S4_BITS bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits <<= S3S4_MANTISSA;
+    memcpy(&shifted, &bits, sizeof bits);
+    return shifted;
+}
+
+#if S3S4_FMA
+
+/* z = shifter - u K rounds to n + bias; f = -u K - n, with K = high + low = k log2(e). */
+S3S4_INLINE S3S4_REAL S3S4_(exp2_of)(
+    S3S4_REAL high, S3S4_REAL low, S3S4_REAL u, S3S4_REAL bias, int is_zero) {
+    const S3S4_REAL zero = 0, shifter = S3S4_SHIFTER + bias;
+    const S3S4_REAL z = S3S4_(fma)(-u, high, shifter);
+    const S3S4_REAL n = z - shifter;
+    const S3S4_REAL f = S3S4_(fma)(-u, low, S3S4_(fma)(-u, high, -n));
+    const S3S4_REAL p = S3S4_(exp2_fraction)(is_zero ? zero : f);
+    return p * (is_zero ? zero : S3S4_(power_of_two)(z));
+}
+S3S4_INLINE S3S4_REAL S3S4_(log2e_low)(S3S4_REAL k, S3S4_REAL high) {
+    return S3S4_(fma)(k, S3S4_LOG2E_LOW, S3S4_(fma)(k, S3S4_LOG2E_HIGH, -high));
+}
+
+/* The last u with a normal result has u high <= bias - 1, exactly. */
+S3S4_INLINE S3S4_REAL S3S4_(biased_exp_neg_uniform)(
+    S3S4_REAL k, S3S4_REAL u, S3S4_REAL v, S3S4_REAL bias) {
+    const S3S4_REAL high = k * S3S4_LOG2E_HIGH;
+    const S3S4_REAL nearest = (bias - 1) / high;
+    const S3S4_REAL below = nearest * (1 - S3S4_HALF_EPS);
+    const S3S4_REAL last = S3S4_(fma)(-nearest, high, bias - 1) < 0 ? below : nearest;
+    const S3S4_REAL end = last > S3S4_LARGEST && k > 0 ? S3S4_LARGEST : last;
+    return S3S4_(exp2_of)(high, S3S4_(log2e_low)(k, high), v, bias, u > end);
+}
+
+/* The same without a division, for a k of its own at every u. */
+S3S4_INLINE S3S4_REAL S3S4_(biased_exp_neg_ordinary)(
+    S3S4_REAL k, S3S4_REAL u, S3S4_REAL v, S3S4_REAL bias) {
+    const S3S4_REAL high = k * S3S4_LOG2E_HIGH;
+    const int is_zero = S3S4_(fma)(-u, high, bias - 1) < 0;
+    return S3S4_(exp2_of)(high, S3S4_(log2e_low)(k, high), v, bias, is_zero);
+}
+
+/* And for any k: a huge k hands part of its exponent to u, so that k = inf is a hard switch even
+ * at a subnormal u and still e^0 at u = 0. */
+S3S4_INLINE S3S4_REAL S3S4_(biased_exp_neg)(S3S4_REAL k, S3S4_REAL u, S3S4_REAL bias) {
+    const int is_huge = k > S3S4_ORDINARY_MAX;
+    const S3S4_REAL steepness = S3S4_(cap)(is_huge ? k * (1 / S3S4_FACTOR) : k, S3S4_STEEPEST);
+    const S3S4_REAL all = is_huge ? u * S3S4_FACTOR : u;
+    const S3S4_REAL v = S3S4_(cap)(all, S3S4_LARGEST);
+    return S3S4_(biased_exp_neg_ordinary)(steepness, all, v, bias);
+}
+
+S3S4_INLINE S3S4_REAL S3S4_(exp_neg)(S3S4_REAL u) {
+    return S3S4_(biased_exp_neg_uniform)(1, u, u, S3S4_BIAS);
+}
+
+#else /* no FMA */
+
+/* e^-t = 2^n e^r with r = -t - n ln 2 and t = exact + rest: exact - n ln 2 has no rounding. */
+S3S4_INLINE S3S4_REAL S3S4_(exp_of)(
+    S3S4_REAL t, S3S4_REAL exact, S3S4_REAL rest, S3S4_REAL bias, int is_zero) {
+    const S3S4_REAL zero = 0, shifter = S3S4_SHIFTER + bias;
+    const S3S4_REAL z = shifter - t * S3S4_LOG2E_HIGH;
+    const S3S4_REAL n = z - shifter;
+    const S3S4_REAL left = (-exact - n * S3S4_LN2_HIGH) - (rest + n * S3S4_LN2_LOW);
+    const S3S4_REAL r = is_zero ? zero : left;
+    const S3S4_REAL scale = is_zero ? zero : S3S4_(power_of_two)(z);
+    return (1 + (r + r * r * S3S4_(exp_rest)(r))) * scale;
+}
+
+/* The upper half of the digits. */
+S3S4_INLINE S3S4_REAL S3S4_(upper)(S3S4_REAL x) {
+    S3S4_BITS bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits &= ~(S3S4_BITS)0 << (S3S4_MANTISSA + 2) / 2;
+    memcpy(&x, &bits, sizeof bits);
+    return x;
+}
+
+S3S4_INLINE S3S4_REAL S3S4_(biased_exp_neg_ordinary)(
+    S3S4_REAL k, S3S4_REAL u, S3S4_REAL v, S3S4_REAL bias) {
+    const int is_zero = k * u > (bias - 1) * S3S4_LN2;
+    const S3S4_REAL k_upper = S3S4_(upper)(k), v_upper = S3S4_(upper)(v);
+    const S3S4_REAL rest = k_upper * (v - v_upper) + (k - k_upper) * v;
+    return S3S4_(exp_of)(k * v, k_upper * v_upper, rest, bias, is_zero);
+}
+S3S4_INLINE S3S4_REAL S3S4_(biased_exp_neg_uniform)(
+    S3S4_REAL k, S3S4_REAL u, S3S4_REAL v, S3S4_REAL bias) {
+    return S3S4_(biased_exp_neg_ordinary)(k, u, v, bias);
+}
+
+/* At u = 0 an infinite k must not make 0 * inf. */
+S3S4_INLINE S3S4_REAL S3S4_(biased_exp_neg)(S3S4_REAL k, S3S4_REAL u, S3S4_REAL bias) {
+    const S3S4_REAL zero = 0, one = 1;
+    const S3S4_REAL steepness = u > zero ? k : (one < k ? one : k);
+    const S3S4_REAL v = S3S4_(cap)(u, S3S4_LARGEST);
+    return S3S4_(biased_exp_neg_ordinary)(steepness, u, v, bias);
+}
+
+S3S4_INLINE S3S4_REAL S3S4_(exp_neg)(S3S4_REAL u) {
+    return S3S4_(exp_of)(u, u, 0, S3S4_BIAS, u > (S3S4_BIAS - 1) * S3S4_LN2);
+}
+
+#endif
+
+S3S4_INLINE S3S4_REAL S3S4_(exp_neg_product)(S3S4_REAL k, S3S4_REAL u) {
+    return S3S4_(biased_exp_neg)(k, u, S3S4_BIAS);
+}
+S3S4_INLINE S3S4_REAL S3S4_(exp_neg_product_uniform)(S3S4_REAL k, S3S4_REAL u) {
+    return S3S4_(biased_exp_neg_uniform)(k, u, S3S4_(cap)(u, S3S4_LARGEST), S3S4_BIAS);
+}
+S3S4_INLINE S3S4_REAL S3S4_(exp_neg_product_ordinary)(S3S4_REAL k, S3S4_REAL u) {
+    return S3S4_(biased_exp_neg_ordinary)(k, u, S3S4_(cap)(u, S3S4_LARGEST), S3S4_BIAS);
+}
+
+S3S4_INLINE S3S4_REAL S3S4_(scaled_exp_neg_product)(S3S4_REAL k, S3S4_REAL u) {
+    return S3S4_(biased_exp_neg)(k, u, S3S4_BIAS + 64);
+}
+S3S4_INLINE S3S4_REAL S3S4_(scaled_exp_neg_product_uniform)(S3S4_REAL k, S3S4_REAL u) {
+    return S3S4_(biased_exp_neg_uniform)(k, u, S3S4_(cap)(u, S3S4_LARGEST), S3S4_BIAS + 64);
+}
+S3S4_INLINE S3S4_REAL S3S4_(scaled_exp_neg_product_ordinary)(S3S4_REAL k, S3S4_REAL u) {
+    return S3S4_(biased_exp_neg_ordinary)(k, u, S3S4_(cap)(u, S3S4_LARGEST), S3S4_BIAS + 64);
+}
+
+/* e^-u - 1 for u >= 0: n + r / ln 2 = -u / ln 2 and 2^n (e^r - 1) + (2^n - 1), where r = -u exactly
+ * for small u, so that nothing cancels. */
+S3S4_INLINE S3S4_REAL S3S4_(expm1_neg)(S3S4_REAL u) {
+    const S3S4_REAL shifter = S3S4_SHIFTER + S3S4_BIAS;
+    const S3S4_REAL v = S3S4_(cap)(u, S3S4_EXPM1_END);
+    const S3S4_REAL z = S3S4_(fma)(-v, S3S4_LOG2E_HIGH, shifter);
+    const S3S4_REAL n = z - shifter;
+    const S3S4_REAL r = S3S4_(fma)(-n, S3S4_LN2_LOW, S3S4_(fma)(-n, S3S4_LN2_HIGH, -v));
+    const S3S4_REAL power = S3S4_(power_of_two)(z);
+    return S3S4_(fma)(power, S3S4_(fma)(r * r, S3S4_(expm1_rest)(r), r), power - 1);
+}
+
+/* log(1 + t) for 0 <= t <= 1: 2 atanh(s) with s = t / (2 + t). As 2 s = t - s t, the rounding of s
+ * meets t - rest alone, and s <= 1/3. Of a tiny t it is t: the square would be subnormal. */
+S3S4_INLINE S3S4_REAL S3S4_(log1p)(S3S4_REAL t) {
+    const S3S4_REAL zero = 0, u = t < S3S4_LOG1P_START ? zero : t;
+    const S3S4_REAL s = u / (2 + u);
+    const S3S4_REAL w = s * s;
+    const S3S4_REAL rest = 2 * (w * S3S4_(atanh_rest)(w));
+    return S3S4_(fma)(-s, u - rest, t);
+}
+
+/* log(1 + t) for any t >= 0: 1 + t = 2^k (1 + w) with 0 <= w <= 1, and w is t itself for t < 1. */
+S3S4_INLINE S3S4_REAL S3S4_(log1p_any)(S3S4_REAL t) {
+    const S3S4_BITS ones = (S3S4_BITS)(2 * S3S4_BIAS + 1) << S3S4_MANTISSA; /* all of an exponent */
+    const S3S4_REAL sum = 1 + t;
+    S3S4_BITS bits, power;
+    S3S4_REAL k, scale;
+    memcpy(&bits, &sum, sizeof bits);
+    power = ((S3S4_BITS)(2 * S3S4_BIAS) << S3S4_MANTISSA) - (bits & ones);
+    memcpy(&scale, &power, sizeof scale);
+    bits = bits >> S3S4_MANTISSA | (S3S4_BITS)(S3S4_BIAS + S3S4_MANTISSA) << S3S4_MANTISSA;
+    memcpy(&k, &bits, sizeof k); /* S3S4_INTEGERS + bias + k */
+    k -= S3S4_INTEGERS + S3S4_BIAS;
+    const S3S4_REAL w = S3S4_(fma)(t, scale, scale - 1);
+    const S3S4_REAL low = S3S4_(fma)(k, S3S4_LN2_LOW, S3S4_(log1p)(w));
+    return S3S4_(fma)(k, S3S4_LN2_HIGH, low);
+}
+
+/* (u - tanh(u)) / u^3 for 0 <= u <= 1. */
+S3S4_INLINE S3S4_REAL S3S4_(tanh_rest)(S3S4_REAL u) { return S3S4_(tanh_ratio)(u * u); }
+
+/* e^(u^2/2) Phi(-u) for u >= 0, with Phi the normal distribution's: p(t) / (u + K), where t is
+ * (u - K) / (u + K); what both divisions left in rounding is added. */
+S3S4_INLINE S3S4_REAL S3S4_(normal_tail)(S3S4_REAL u) {
+    const S3S4_REAL v = S3S4_(finite)(u);
+    const S3S4_REAL r = 1 / (v + 4);
+    const S3S4_REAL q = (v - 4) * r;
+    const S3S4_REAL left = S3S4_(fma)(-q, v, S3S4_(fma)(q + 1, -4, v));
+    const S3S4_REAL p = S3S4_(tail_ratio)(S3S4_(fma)(left, r, q));
+    const S3S4_REAL y = p * r;
+    const S3S4_REAL rest = S3S4_(fma)(-y, v, S3S4_(fma)(-y, 4, p));
+    return S3S4_(fma)(rest, r, y);
+}
+
+#undef S3S4_REAL
+#undef S3S4_BITS
+#undef S3S4_
+#undef S3S4_BIAS
+#undef S3S4_MANTISSA
+#undef S3S4_SHIFTER
+#undef S3S4_INTEGERS
+#undef S3S4_HALF_EPS
+#undef S3S4_LARGEST
+#undef S3S4_FINITE
+#undef S3S4_ORDINARY_MAX
+#undef S3S4_FACTOR
+#undef S3S4_STEEPEST
+#undef S3S4_SMALLEST_SCALED
+#undef S3S4_LOG2E_HIGH
+#undef S3S4_LOG2E_LOW
+#undef S3S4_LN2
+#undef S3S4_LN2_HIGH
+#undef S3S4_LN2_LOW
+#undef S3S4_EXPM1_END
+#undef S3S4_LOG1P_START
