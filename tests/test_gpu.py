@@ -42,7 +42,7 @@ def simulated(folder, *arguments):
 @pytest.mark.parametrize(
     "parts",
     [
-        ("values", "hard_parameters"),
+        ("values", "hard_parameters", "nan_parameters"),
         ("errors",),
         ("lengths", "layouts", "wide"),
         pytest.param(("gradients", "sums"), marks=pytest.mark.slow),

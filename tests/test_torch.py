@@ -119,3 +119,10 @@ def test_backward(name, dtype):
         if theirs.grad is not None:  # parameters that PyTorch's functions take as numbers
             scale = np.abs(grad_output).sum() * np.finfo(dtype).eps * 100
             assert abs(ours - theirs.grad.item()) <= scale
+
+
+@pytest.mark.parametrize("name", ["softshrink", "hardshrink"])
+def test_shrinking_by_nothing_has_no_slope_at_zero(name):
+    x = np.array([-1.0, 0.0, 1.0])
+    wanted = slope(getattr(F, name), torch.from_numpy(x), 0.0)
+    np.testing.assert_array_equal(getattr(s3s4, name).derivative(x, 0.0), wanted.numpy())

@@ -76,7 +76,7 @@ def s4(x, k=5.0):
 def s4_dx(x, k=5.0):
     """d s4 / d x = k a (1 - a) (softsign - sigmoid) + a / (1 + |x|)^2 + (1 - a) s (1 - s).
 
-    Here s = sigmoid(x) and a = sigmoid(k x).
+    Here s = sigmoid(x) and a = sigmoid(k x). Finite x are those whose square is: 0 beyond.
     """
     # All three terms over c^2 p^2 q^2. For x < 0, k > 0 the terms in E and k F c are regrouped as
     # c (E c - k F u p^2) so that their difference is taken before it is multiplied by u. Squares
@@ -127,7 +127,7 @@ def s3_smooth(x, eps=0.5):
                             x / (1 + x)      for x >= eps
 
     h is the Hermite polynomial that has values and slopes of both at +-eps, so that s3_smooth is
-    continuously differentiable. eps >= 0; eps = 0 is S3.
+    continuously differentiable. eps >= 0 and finite; eps = 0 is S3.
     """
     inside = _s3_join(x, eps)
     w = _s3_parts(x)
@@ -431,13 +431,13 @@ def rrelu(x, lower=0.125, upper=0.3333333333333333333333):
     1505.00853; torch.nn.functional.rrelu.
     """
     slope = 0.5 * (lower + upper)
-    return unless_nan(x, slope) if x > 0 else slope * x
+    return unless_nan(x, lower + upper) if x > 0 else slope * x
 
 
 def rrelu_dx(x, lower=0.125, upper=0.3333333333333333333333):
     """d rrelu / d x: 1 for x > 0, else (lower + upper) / 2."""
     slope = 0.5 * (lower + upper)
-    return unless_nan(unless_nan(1, slope) if x > 0 else slope, x)
+    return unless_nan(unless_nan(1, lower + upper) if x > 0 else slope, x)
 
 
 def rrelu_dlower(x, lower=0.125, upper=0.3333333333333333333333):
@@ -499,7 +499,8 @@ def celu_dalpha(x, alpha=1.0):
     """d celu / d alpha: 0 for x > 0, else e^(x/alpha) (1 - x/alpha) - 1."""
     v, near, M = _celu_parts(x, alpha)
     E = exp_neg(v)
-    return 0 if x >= near else M + E * finite(v)
+    slope = M + E * finite(v)
+    return 0 if x >= near else slope
 
 
 def _celu_parts(x, alpha):
@@ -567,7 +568,7 @@ def softplus_dx(x, beta=1.0, threshold=20.0):
 def softplus_dbeta(x, beta=1.0, threshold=20.0):
     """d softplus / d beta = (z sigmoid(z) - log(1 + e^z)) / beta^2 with z = beta x.
 
-    It is 0 for z > threshold.
+    It is 0 for z > threshold. Where 1 / beta^2 nearly overflows it may be infinite instead.
     """
     # With F = e^-|z| it is -(|z| F / (1 + F) + log(1 + F)) on both sides: nothing cancels.
     S = scaled_exp_neg_product(abs(beta), abs(x))
@@ -680,7 +681,10 @@ def swish_dx(x, beta=1.0):
 
 
 def swish_dbeta(x, beta=1.0):
-    """d swish / d beta = x^2 s (1 - s) with s = sigmoid(beta x)."""
+    """d swish / d beta = x^2 s (1 - s) with s = sigmoid(beta x).
+
+    It is infinite where x^2 overflows and s (1 - s) is below 2^-64.
+    """
     S, F, far = _swish_parts(x, beta)
     # x^2 F may overflow where x^2 F / (1 + F)^2 does not.
     near = x * ((x * F) / ((1 + F) * (1 + F)))
@@ -776,7 +780,10 @@ def softshrink(x, lambd=0.5):
 
 
 def softshrink_dx(x, lambd=0.5):
-    """d softshrink / d x: 0 where |x| <= lambd, else 1."""
+    """d softshrink / d x: 0 where |x| <= lambd, else 1.
+
+    With lambd = 0 it is 0 at x = 0, as in PyTorch, though softshrink is the identity then.
+    """
     slope = 1 if x > lambd else (1 if x < -lambd else 0)
     return unless_nan(unless_nan(slope, x), lambd)
 
@@ -802,7 +809,10 @@ def hardshrink(x, lambd=0.5):
 
 
 def hardshrink_dx(x, lambd=0.5):
-    """d hardshrink / d x: 0 where |x| <= lambd, else 1."""
+    """d hardshrink / d x: 0 where |x| <= lambd, else 1.
+
+    With lambd = 0 it is 0 at x = 0, as in PyTorch, though hardshrink is the identity then.
+    """
     slope = 1 if x > lambd else (1 if x < -lambd else 0)
     return unless_nan(unless_nan(slope, x), lambd)
 
@@ -855,7 +865,10 @@ def rational_softsign(x, a=1.0, b=1.0):
 
 
 def rational_softsign_dx(x, a=1.0, b=1.0):
-    """d rational_softsign / d x = a / (1 + b |x|)^2."""
+    """d rational_softsign / d x = a / (1 + b |x|)^2.
+
+    b = inf makes it NaN at x = 0.
+    """
     steep = b * abs(x) if b != 0 else b
     r = 1 / (1 + steep)
     return a * r * r
@@ -875,7 +888,7 @@ def rational_softsign_db(x, a=1.0, b=1.0):
 
 def _rational_parts(x, b):
     # |x| / (1 + b |x|) = t / d with t = |x|, or t = 1 and d = 1/|x| + b beyond 1: no overflow.
-    # An infinite b is no number at x = 0 alone.
+    # At x = 0 an infinite b makes no number of b t: it is 0 there.
     u = abs(x)
     t = 1 if u > 1 else u
     steep = b * t

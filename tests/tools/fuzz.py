@@ -37,8 +37,9 @@ class Operand(NamedTuple):
 
 @cache
 def parameters(activation: str) -> list[np.ndarray]:
-    """Return for each parameter the values it is meant for, the finite ones first."""
+    """Return for each parameter the values it is meant for, the finite ones first, and NaN."""
     found = accuracy.parameters(activation, np.dtype(np.float16))
+    found = [np.append(values, np.float16(np.nan)) for values in found]
     return [values[np.argsort(~np.isfinite(values), kind="stable")] for values in found]
 
 

@@ -132,6 +132,21 @@ def hard_parameters():
     return compared
 
 
+def nan_parameters():
+    """NaN in any input, as a number and as an array, gives NaN."""
+    compared = 0
+    x = np.array([-9.0, -1.0, -0.0, 0.0, 0.25, 1.0, 9.0, np.inf, -np.inf], np.float32)
+    for name in UFUNCS:
+        for place in range(parameters_of(name)):
+            given = [np.full_like(x, value) for value in (0.5, 2.0)[: parameters_of(name)]]
+            given[place][:] = np.nan
+            for parameters in (given, [column[0] for column in given]):
+                for result in outputs(on_gpu(name, x, *parameters)):
+                    assert np.isnan(result).all(), (name, place)
+                    compared += 1
+    return compared
+
+
 def layouts(dtypes=DTYPES):
     """Strides, broadcasting, odd addresses and out, on the device without leaving it."""
     compared = 0
