@@ -14,7 +14,7 @@ OPERATIONS = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
-    "div": lambda a, b: a / b,
+    "div": lambda a, b: a / b if a or b else mp.nan,
     "neg": lambda a: -a,
     "fma": lambda a, b, c: a * b + c,
     "select": lambda test, a, b: a if test else b,
