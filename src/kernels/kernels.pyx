@@ -129,6 +129,9 @@ cdef extern from *:
     void team_did_task "s3s4_team_did_task"(Team *) noexcept nogil
     void team_end "s3s4_team_end"(const Team *) noexcept nogil
 
+cdef extern from "math.h" nogil:
+    bint islessequal(double, double)
+
 cdef extern from "fenv.h" nogil:
     ctypedef struct fenv_t:
         pass

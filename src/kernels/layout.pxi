@@ -175,10 +175,11 @@ cdef bint lay_out(Walk *walk, const floating *kind) noexcept nogil:
 
 
 cdef inline bint is_uniform(const floating *parameter) noexcept nogil:
+    """Whether it is a number that uniform block functions take; NaN leaves no floating-point flag."""
     if floating is double:
-        return fabs(parameter[0]) <= ORDINARY_MAX_F64
+        return islessequal(fabs(parameter[0]), ORDINARY_MAX_F64)
     else:
-        return fabs(parameter[0]) <= ORDINARY_MAX_F32
+        return islessequal(fabs(parameter[0]), ORDINARY_MAX_F32)
 
 
 cdef void release(Walk *walk) noexcept nogil:
