@@ -16,8 +16,7 @@ from the generated table.
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport uint16_t
-from libc.math cimport fabs
+from libc.stdint cimport uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, llabs, malloc
 from libc.string cimport memcpy, memset
 
@@ -128,9 +127,6 @@ cdef extern from *:
     void team_begin "s3s4_team_begin"(Team *, int threads, Py_ssize_t tasks) noexcept nogil
     void team_did_task "s3s4_team_did_task"(Team *) noexcept nogil
     void team_end "s3s4_team_end"(const Team *) noexcept nogil
-
-cdef extern from "math.h" nogil:
-    bint islessequal(double, double)
 
 cdef extern from "fenv.h" nogil:
     ctypedef struct fenv_t:

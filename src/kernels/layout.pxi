@@ -175,11 +175,20 @@ cdef bint lay_out(Walk *walk, const floating *kind) noexcept nogil:
 
 
 cdef inline bint is_uniform(const floating *parameter) noexcept nogil:
-    """Whether it is a number that uniform block functions take; NaN leaves no floating-point flag."""
+    """Whether it is a number that uniform block functions take.
+
+    Bits are compared: numbers would leave a floating-point flag where one is NaN.
+    """
+    cdef uint64_t bits = 0, most = 0
+    cdef floating highest
     if floating is double:
-        return islessequal(fabs(parameter[0]), ORDINARY_MAX_F64)
+        highest = ORDINARY_MAX_F64
     else:
-        return islessequal(fabs(parameter[0]), ORDINARY_MAX_F32)
+        highest = ORDINARY_MAX_F32
+    memcpy(&bits, parameter, sizeof(floating))
+    memcpy(&most, &highest, sizeof(floating))
+    bits &= (<uint64_t> 1 << (8 * sizeof(floating) - 1)) - 1  # without the sign
+    return bits <= most
 
 
 cdef void release(Walk *walk) noexcept nogil:
