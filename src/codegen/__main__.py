@@ -21,6 +21,7 @@ SOURCE = Path(__file__).parents[1]
 TARGETS = {
     "s3s4.h": c_blocks.header,
     "s3s4_api.h": capsule.api,
+    "polynomials.h": polynomials.header,
     "rows.h": c_rows.header,
     "table.h": c_tables.functions,
     "row_table.h": c_tables.row_functions,
@@ -46,7 +47,7 @@ def main(folder: str, depfile: str) -> None:
 def read_files() -> list[Path]:
     """What the texts depend on: this package, the formulas, and what the targets read beside."""
     own = [*Path(__file__).parent.rglob("*.py"), *(SOURCE / "formulas").glob("*.py")]
-    return [*own, polynomials.HEADER, gpu.PRIMITIVES, stubs.INIT]
+    return [*own, gpu.PRIMITIVES, stubs.INIT]
 
 
 if __name__ == "__main__":

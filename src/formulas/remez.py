@@ -1,9 +1,9 @@
-"""The polynomials of polynomials.h: minimax in relative error, by Remez exchange.
+"""The polynomials of the primitives: minimax in relative error, by Remez exchange.
 
 Usage: python src/formulas/remez.py
 
-Prints the coefficients as C literals, with the largest relative error before and after they are
-rounded to the type that holds them. Needs mpmath.
+Writes coefficients.py, and prints the largest relative error of each polynomial, before and after
+its coefficients are rounded to the type that holds them. Needs mpmath.
 
 Design: p(t) = base(t) + c_m t^m + ... + c_n t^n, the lowest terms fixed, approximates g(t) on an
 interval with |p / g - 1| equalised at n - m + 2 points. Those points move to the extremes of the
@@ -12,8 +12,15 @@ error of the last solution until the extremes agree.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import mpmath as mp
+
+OUTPUT = Path(__file__).with_name("coefficients.py")
+HEAD = '''\
+"""The polynomials of the primitives, the highest power first: written by remez.py."""
+
+COEFFICIENTS: dict[str, dict[str, tuple[str, ...]]] = {'''
 
 mp.mp.dps = 50
 BITS = {"f32": 24, "f64": 53, "ld": 64}
@@ -22,7 +29,10 @@ HALF, THIRD = mp.mpf(1) / 2, mp.mpf(1) / 3
 
 @dataclass
 class Approximation:
-    """A function on low <= t <= high, the terms that are fixed, and the powers that are fitted."""
+    """A function on low <= t <= high, the terms that are fixed, and the powers that are fitted.
+
+    A polynomial that is not whole is what multiplies the first power that is fitted.
+    """
 
     name: str
     function: Callable[[mp.mpf], mp.mpf]
@@ -30,6 +40,7 @@ class Approximation:
     low: mp.mpf
     high: mp.mpf
     degree: dict[str, int]
+    is_whole: bool = False
 
     def at(self, share: mp.mpf) -> mp.mpf:
         """A point of the interval, denser towards its ends, for a share from 0 to 1."""
@@ -66,17 +77,19 @@ def normal_tail(middle: int) -> Callable[[mp.mpf], mp.mpf]:
 
 def normal_tail_up_to(u: int, middle: int, degree: dict[str, int]) -> Approximation:
     end = mp.mpf(u - middle) / (u + middle)
-    return Approximation(f"tail, K = {middle}", normal_tail(middle), [], mp.mpf(-1), end, degree)
+    return Approximation("tail_ratio", normal_tail(middle), [], mp.mpf(-1), end, degree)
 
 
 R = mp.log(2) / 2
 APPROXIMATIONS = [
-    Approximation("2^f", lambda t: mp.power(2, t), [1], -HALF, HALF, {"f32": 6, "f64": 11}),
-    Approximation("e^r", mp.exp, [1, 1], -R, R, {"f32": 6, "f64": 11}),
-    Approximation("(e^r - 1)/r", exp_ratio, [1], -R, R, {"f32": 6, "f64": 10}),
-    Approximation("atanh(s)/s", atanh_ratio, [1], mp.mpf(0), THIRD**2, {"f32": 4, "f64": 10}),
     Approximation(
-        "(u - tanh u)/u^3", tanh_rest, [], mp.mpf(0), mp.mpf(1), {"f32": 7, "f64": 15, "ld": 19}
+        "exp2_fraction", lambda t: mp.power(2, t), [1], -HALF, HALF, {"f32": 6, "f64": 11}, True
+    ),
+    Approximation("exp_rest", mp.exp, [1, 1], -R, R, {"f32": 6, "f64": 11}),
+    Approximation("expm1_rest", exp_ratio, [1], -R, R, {"f32": 6, "f64": 10}),
+    Approximation("atanh_rest", atanh_ratio, [1], mp.mpf(0), THIRD**2, {"f32": 4, "f64": 10}),
+    Approximation(
+        "tanh_ratio", tanh_rest, [], mp.mpf(0), mp.mpf(1), {"f32": 7, "f64": 15, "ld": 19}
     ),
     # Beyond these u, e^(-u^2/2) underflows.
     normal_tail_up_to(15, 4, {"f32": 9}),
@@ -157,24 +170,38 @@ def largest(a: Approximation, coefficients: list[mp.mpf]) -> mp.mpf:
     return max(abs(error(a, coefficients, t)) for t in grid)
 
 
-def literal(value: mp.mpf, kind: str) -> str:
-    """A C literal, exactly."""
+def digits(value: mp.mpf, kind: str) -> str:
+    """A number as C and Python's float.fromhex read it, exactly; of a long double as C does."""
     if kind == "ld":
-        return f"{mp.nstr(value, 22)}L"
-    digits, exponent = float(value).hex().split("p")
-    return f"{digits.rstrip('0').rstrip('.')}p{exponent}{'f' if kind == 'f32' else ''}"
+        return str(mp.nstr(value, 22))
+    mantissa, exponent = float(value).hex().split("p")
+    return f"{mantissa.rstrip('0').rstrip('.')}p{exponent}"
 
 
 def main() -> None:
+    found: dict[str, dict[str, list[str]]] = {}
     for a in APPROXIMATIONS:
         for kind, degree in a.degree.items():
             exact = remez(a, degree)
             held = rounded(a, degree, BITS[kind])
-            print(f"{a.name} {kind}, degree {degree}: c{len(a.fixed)} to c{degree}")
             errors = [mp.nstr(largest(a, coefficients), 3) for coefficients in (exact, held)]
-            print(f"  largest relative error {errors[0]}, rounded {errors[1]}")
-            for c in held:
-                print(f"  {literal(c, kind)}")
+            print(f"{a.name} {kind}, degree {degree}: {errors[0]}, rounded {errors[1]}")
+            kept = [*map(mp.mpf, a.fixed if a.is_whole else []), *held]
+            found.setdefault(a.name, {})[kind] = [digits(c, kind) for c in reversed(kept)]
+    OUTPUT.write_text(text(found))
+
+
+def text(found: dict[str, dict[str, list[str]]]) -> str:
+    """coefficients.py."""
+    lines = [HEAD]
+    for name, by_kind in found.items():
+        lines.append(f'    "{name}": {{')
+        for kind, coefficients in by_kind.items():
+            lines.append(f'        "{kind}": (')
+            lines += [f'            "{one}",' for one in coefficients]
+            lines.append("        ),")
+        lines.append("    },")
+    return "\n".join([*lines, "}", ""])
 
 
 if __name__ == "__main__":
