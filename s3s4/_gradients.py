@@ -143,11 +143,11 @@ def _dtype(name: str, given: Mapping[str, Any], found: Mapping[str, ndarray]) ->
     kinds: list[Any] = [
         type(value) if type(value) in NUMBERS else found[key].dtype for key, value in given.items()
     ]
-    narrow = {kind for kind in kinds if _explain.is_narrow(kind)}
+    narrow: set[np.dtype] = {kind for kind in kinds if _explain.is_narrow(kind)}
     if narrow:
         others = [kind for kind in kinds if kind not in NUMBERS and kind not in narrow]
         if len(narrow) == 1 and not others:
-            return np.dtype(narrow.pop())
+            return narrow.pop()
         kinds = [np.dtype(np.float32) if kind in narrow else kind for kind in kinds]
     dtype = exp_dtype(x, parameters)
     if dtype is None:

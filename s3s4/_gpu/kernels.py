@@ -81,7 +81,7 @@ def text(function: str, form: str, dtype: Any, uniform: bool = False, index: Any
     -------
     callable
     """
-    real = FLOATS[dtype]
+    real: Any = FLOATS[dtype]
     made = elements(real, uniform)
     # The simulator looks for the module among a kernel's globals.
     names = {"cuda": cuda, "THREADS": THREADS, "storage": dtype, "real": real, "index": index}
