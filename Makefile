@@ -117,7 +117,7 @@ minima: .venv-build/requirements .venv-package/installed
 	.ci/minima .venv-package/bin/uv
 
 gpu-check: .venv-gpu-check/installed
-	.venv-gpu-check/bin/python benchmarks/gpu_check.py $(ARGS)
+	.venv-gpu-check/bin/python tests/tools/gpu_check.py $(ARGS)
 
 gpu: .venv-gpu-check/installed
 	.venv-gpu-check/bin/python $(PIP) install -q pytest

@@ -27,8 +27,10 @@ from pathlib import Path
 
 import numpy as np
 
-import gpu_offline
 from document import fill
+
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "tools"))
+import gpu_offline
 from gpu_offline import DTYPES, Kernel
 
 PARTS = {

@@ -9,11 +9,11 @@ import re
 import shutil
 import sys
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import gpu_offline
 import s3s4
 
 if sys.platform != "linux" or platform.machine() != "x86_64" or not shutil.which("cc"):
@@ -292,7 +292,6 @@ def test_an_approximate_reciprocal_errs_as_it_is_told(off):
 
 # --- The package's kernels ----------------------------------------------------------------------
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 THREADS = 256
 FUNCTIONS = ("s3", "s4", "s4_dk", "s4_value_dx", "gelu", "softplus")
 
@@ -300,9 +299,6 @@ FUNCTIONS = ("s3", "s4", "s4_dk", "s4_value_dx", "gelu", "softplus")
 @cache
 def compiled(function, dtype):
     """The PTX of a function's kernels by form; without the compilers a reason to skip."""
-    sys.path[:0] = [str(BENCHMARKS)]
-    import gpu_offline
-
     reason = gpu_offline.missing()
     if reason:
         pytest.skip(reason)

@@ -127,7 +127,7 @@ from numba.cuda.compiler import compile_cuda
 from s3s4._gpu import kernels
 gpu_offline.pretend_device((9, 0))
 for dtype in gpu_offline.DTYPES:
-    text = kernels.texts(np.dtype(dtype).type, False)["s4_walk"]
+    text = kernels.text("s4", "walk", np.dtype(dtype).type)
     arguments = gpu_offline.argument_types(text, "walk", dtype)
     compile_cuda(text, types.void, arguments, cc=(9, 0))
 assert hasattr(np, "row_stack") == (np.lib.NumpyVersion(np.__version__) < "2.5.0")
@@ -147,7 +147,7 @@ def test_kernels_compile_beside_the_newest_numpy(tmp_path):
     subprocess.run([inside, "-m", "pip", "install", "-q", "numpy", "numba-cuda"], check=True)
     package = Path(importlib.util.find_spec("s3s4").origin).parent
     shutil.copytree(package, tmp_path / "path" / "s3s4")
-    path = os.pathsep.join([str(tmp_path / "path"), str(HERE.parent / "benchmarks")])
+    path = os.pathsep.join([str(tmp_path / "path"), str(HERE / "tools")])
     done = subprocess.run(
         [inside, "-c", COMPILE],
         env={**os.environ, "PYTHONPATH": path, "NUMBA_ENABLE_CUDASIM": "0"},

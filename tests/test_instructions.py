@@ -1,9 +1,8 @@
 """No kernel may take more instructions than it did: caught on any machine, however noisy.
 
-The expected counts are in instructions.json, which ``python benchmarks/instructions.py`` rewrites.
+The expected counts are in instructions.json, which ``python tests/tools/instructions.py`` rewrites.
 """
 
-import importlib.util
 import json
 import os
 import re
@@ -11,10 +10,10 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+import instructions
 import s3s4
 
 pytestmark = pytest.mark.slow
@@ -29,20 +28,6 @@ MARGIN = 1.25
 and more."""
 
 COUNTED = [(variant, kernel) for variant, kernels in EXPECTED.items() for kernel in kernels]
-
-
-def load(name: str) -> ModuleType:
-    """Import a module that is no part of the package."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-instructions = load("instructions")
 
 
 @cache
@@ -68,7 +53,7 @@ def test_no_more_instructions_than_before(variant: str, kernel: str) -> None:
 
 @pytest.mark.parametrize("variant", EXPECTED)
 def test_every_kernel_has_an_expected_count(variant: str) -> None:
-    """A new activation needs new counts: python benchmarks/instructions.py."""
+    """A new activation needs new counts: python tests/tools/instructions.py."""
     assert set(counts(variant)) == set(EXPECTED[variant])
 
 

@@ -1,6 +1,6 @@
 """What NVIDIA's compilers make of every kernel, without a GPU: `make gpu-check`.
 
-Usage: python benchmarks/gpu_check.py [--turns] [--only NAME]
+Usage: python tests/tools/gpu_check.py [--turns] [--only NAME]
 
 Fails on arithmetic in double in a kernel of floats, on spills, local memory, too many registers,
 and on vector kernels that do not move 16 bytes at a time; and if a kernel kept on disk is not found

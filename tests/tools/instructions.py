@@ -1,6 +1,6 @@
 """Instructions per element of every block function, in the modules that are installed.
 
-Usage: python benchmarks/instructions.py
+Usage: python tests/tools/instructions.py
 
 Rewrites tests/instructions.json, which tests/test_instructions.py compares with.
 
@@ -29,7 +29,7 @@ from pathlib import Path
 
 from s3s4 import _cpu, _table
 
-TABLE = Path(__file__).parents[1] / "tests" / "instructions.json"
+TABLE = Path(__file__).parents[1] / "instructions.json"
 
 EXECUTED = ("baseline", "avx2")
 """The variants that callgrind's emulated processor runs."""
