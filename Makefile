@@ -30,6 +30,7 @@
 # - Nothing is imported from this folder: tests run with PYTHONSAFEPATH.
 
 PYTHON ?= python3
+COMPILERS ?= clang plain-cc
 PIP := -m pip --disable-pip-version-check
 # mypy and pyright run in folders without the package's source, which would hide the installed one.
 MYPY := $(CURDIR)/.venv-lint/bin/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
@@ -128,8 +129,9 @@ gpu-roofline: .venv-gpu-check/installed
 	.venv-gpu-check/bin/python benchmarks/gpu_roofline.py --write docs/gpu.md $(ARGS)
 
 portability: .venv-build/requirements .venv-test/installed
-	.ci/other-compiler clang "$(CURDIR)/.venv-test/bin/python"
-	.ci/other-compiler "$(CURDIR)/.ci/plain-cc" "$(CURDIR)/.venv-test/bin/python"
+	for compiler in $(COMPILERS); do \
+	    PATH="$(CURDIR)/.ci:$$PATH" .ci/other-compiler $$compiler "$(CURDIR)/.venv-test/bin/python" || exit; \
+	done
 
 clean:
 	rm -rf build .venv .venv-*
