@@ -8,9 +8,7 @@
 #   make arm64        the accuracy of s3s4.h on arm64, cross-compiled and emulated
 #   make dev          .venv with an editable install: edit, then .venv/bin/pytest (import rebuilds)
 #   make lint         ruff, cython-lint, mypy, pyright
-#   make bench        this package beside its peers (downloads them)
-#   make bench-family every activation beside its peers
-#   make busy         what threads cost beside other work, with a load of its own
+#   make bench        this package beside its peers (downloads them); ARGS=--help lists the others
 #   make pages        the page of every activation, their index, the gallery
 #   make family       docs/family.md: every activation, how it was checked, how fast it is
 #   make wheel        build/wheel/*.whl
@@ -38,7 +36,7 @@ SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard \
     src/*/*.py src/*/*/*.py src/kernels/* src/meson.build s3s4/*.py s3s4/*/*.py s3s4/*.pyi s3s4/py.typed \
     s3s4/meson.build)
 
-.PHONY: demo test slow fuzz sanitize arm64 dev lint bench bench-family busy pages family wheel sdist audit \
+.PHONY: demo test slow fuzz sanitize arm64 dev lint bench pages family wheel sdist audit \
     smoke minima gpu-check gpu gpu-roofline portability clean
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -83,13 +81,7 @@ lint: .venv-lint/installed
 	cd src && $(MYPY) -p codegen
 
 bench: .venv-bench/installed
-	.venv-bench/bin/python benchmarks/bench.py $(ARGS)
-
-busy: .venv-test/installed
-	.venv-test/bin/python benchmarks/busy.py $(ARGS)
-
-bench-family: .venv-bench/installed
-	.venv-bench/bin/python benchmarks/family.py $(ARGS)
+	.venv-bench/bin/python benchmarks/run.py $(or $(ARGS),grid)
 
 pages: .venv-cli/installed
 	.venv-cli/bin/python docs/pages.py
@@ -126,7 +118,7 @@ gpu: .venv-gpu-check/installed
 	    tests/test_fakecuda.py $(ARGS)
 
 gpu-roofline: .venv-gpu-check/installed
-	.venv-gpu-check/bin/python benchmarks/gpu_roofline.py --write docs/gpu.md $(ARGS)
+	.venv-gpu-check/bin/python benchmarks/run.py roofline $(ARGS)
 
 portability: .venv-build/requirements .venv-test/installed
 	for compiler in $(COMPILERS); do \

@@ -1,7 +1,5 @@
 """What other work on the processors costs: the default number of threads beside one thread.
 
-Usage: python busy.py [SECONDS]
-
 Prints, for S4 of float64:
 
 - idle: calls a second of the default, as a ratio to that of as many threads whatever happens, in an
@@ -11,24 +9,27 @@ Prints, for S4 of float64:
   thread there.
 
 The second and third are what a shared server or a CI machine looks like.
-"""
 
-# Design:
-# - Contenders are processes that live through all of it and take short turns, so that whatever
-#   else the machine does disturbs them all. A turn's figure is compared with that of the turns
-#   beside it, and the median of these ratios is printed.
+Design: contenders are processes that live through all of it and take short turns, so that whatever
+else the machine does disturbs them all. A turn's figure is compared with that of the turns beside
+it, and the median of these ratios is printed.
+"""
 
 import os
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
 SIZES = (30_000, 100_000, 1_000_000)
 TURN = 0.15
+SECONDS, QUICK_SECONDS = 20.0, 4.0
+"""For each size."""
+
 LIBGOMPS_OWN_SPIN = "300000"
 
 
@@ -39,7 +40,7 @@ class Contender:
         cleared = dict.fromkeys(("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_NUM_THREADS"))
         merged = {**os.environ, **cleared, **environment}
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--exact" if exact else "--contender"],
+            [sys.executable, __file__, *(["exact"] if exact else [])],
             env={name: value for name, value in merged.items() if value is not None},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -107,7 +108,9 @@ def load():
         process.wait()
 
 
-def main(seconds):
+def run(quick: bool, names: Sequence[str]) -> None:
+    """Measure and print."""
+    seconds = QUICK_SECONDS if quick else SECONDS
     one, ours, other = Contender(S3S4_NUM_THREADS="1"), Contender(), Contender()
     patient = Contender(exact=True, GOMP_SPINCOUNT=LIBGOMPS_OWN_SPIN)
     print(f"load {os.getloadavg()[0]:.1f} before; {os.cpu_count()} processors")
@@ -133,7 +136,4 @@ def main(seconds):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] in (["--contender"], ["--exact"]):
-        contend(exact=sys.argv[1] == "--exact")
-    else:
-        main(float(sys.argv[1]) if sys.argv[1:] else 20.0)
+    contend(exact=sys.argv[1:] == ["exact"])

@@ -1,32 +1,27 @@
-"""Prints the time of ufuncs in cache on one thread, by variant, beside np.exp.
-
-Usage: python benchmarks/in_cache.py [UFUNC ...], by default every one that works on elements
+"""The time of ufuncs in cache on one thread, by variant, beside np.exp.
 
 Design: memory is out of the picture at this size, and so are threads: what is left is the machine
 code, whose instructions (tests/instructions.json) stand beside the times.
 """
 
 import json
-import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import threads
+import numpy as np
+
+from s3s4 import _cpu
+from tables import markdown
+from timing import race
 
 N = 1 << 14
-SECONDS = 20.0
+SECONDS, QUICK_SECONDS = 20.0, 2.0
 INSTRUCTIONS = Path(__file__).parents[1] / "tests" / "instructions.json"
 
 
-def main() -> None:
+def run(quick: bool, names: Sequence[str]) -> None:
     """Measure and print."""
-    threads.hold(1)
-    import numpy as np
-
-    from s3s4 import _cpu
-    from tables import markdown
-    from timing import race
-
     counts = json.loads(INSTRUCTIONS.read_text())
     ufuncs = {variant: _cpu.load(variant).ufuncs for variant in _cpu.VARIANTS if variant in counts}
     rows = []
@@ -36,12 +31,18 @@ def main() -> None:
         contenders = {"np.exp": partial(np.exp, x, out=out[0])}
         for variant, functions in ufuncs.items():
             for name, ufunc in functions.items():
-                if ufunc.signature is not None or (sys.argv[1:] and name not in sys.argv[1:]):
+                if ufunc.signature is not None or (names and name not in names):
                     continue
                 k = [x.dtype.type(5)] * (ufunc.nin - 1)
                 call = partial(ufunc, x, *k, out=out[: ufunc.nout])
                 contenders[f"{name} {variant}"] = call
-        timings = race(contenders, SECONDS, min_turns=30, max_turns=400, pause=0.0)
+        timings = race(
+            contenders,
+            QUICK_SECONDS if quick else SECONDS,
+            min_turns=3 if quick else 30,
+            max_turns=400,
+            pause=0.0,
+        )
         exp = timings["np.exp"].best
         for label, timing in timings.items():
             name, variant = label.split() if " " in label else (label, "")
@@ -54,7 +55,3 @@ def main() -> None:
             )
     head = ["16384 elements", "variant", "ns an element", "times np.exp", "instructions an element"]
     print(markdown(head, rows))
-
-
-if __name__ == "__main__":
-    main()

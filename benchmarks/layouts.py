@@ -1,23 +1,25 @@
 """The layouts that programs have, beside contiguous memory: S4 at 10^7 elements.
 
-# Design: the output is given and laid out as NumPy would lay it out for that input, except in the
+Design: the output is given and laid out as NumPy would lay it out for that input, except in the
 # row that says otherwise. Each layout is compared with contiguous input of the same precision, and
 # float16, which is computed in float32, with float32.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+import results
 import s3s4
+import tables
 from job import Array, K
 from timing import race, ratio
 
 ROWS, COLUMNS = 2500, 4000
 N = ROWS * COLUMNS
-SECONDS = 4.0
+SECONDS, QUICK_SECONDS = 4.0, 1.0
 
 
 def draw(dtype: str, n: int = N) -> Array:
@@ -51,8 +53,8 @@ def cases(dtype: str) -> dict[str, Callable[[], Any]]:
     return {name: partial(s3s4.s4, a, k, out=out) for name, (a, k, out) in inputs.items()}
 
 
-def measure() -> list[dict[str, Any]]:
-    """Time every layout.
+def measure(seconds: float) -> list[dict[str, Any]]:
+    """Time every layout, each dtype for so many seconds.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def measure() -> list[dict[str, Any]]:
     """
     rows = []
     for dtype in ("float64", "float32"):
-        timings = race(cases(dtype), SECONDS)
+        timings = race(cases(dtype), seconds)
         for name, timing in timings.items():
             compared = ratio(timing, timings["contiguous"])
             rows.append(
@@ -73,3 +75,11 @@ def measure() -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def run(quick: bool, names: Sequence[str]) -> None:
+    """Measure, print and keep."""
+    rows = measure(QUICK_SECONDS if quick else SECONDS)
+    print(tables.layouts(rows))
+    if not quick:
+        results.store("layouts", rows)

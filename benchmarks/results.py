@@ -20,11 +20,11 @@ def load(file: Path) -> dict[str, Any]:
     return results
 
 
-def store(section: str, content: Any) -> Path:
+def store(section: str, content: Any) -> None:
     """Replace one section of this machine's results, with the software that it was taken with."""
     file = path()
     results = load(file)
     results[section] = {"machine": machine.describe(), "content": content}
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-    return file
+    print(f"written: {file}")

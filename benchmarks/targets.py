@@ -1,37 +1,31 @@
 """The speed targets of the project, each measured and judged.
 
-Usage: python benchmarks/targets.py [--threads N]
-
 Ratios within one process, contenders in turns, best of several. A target that this machine cannot
 be asked about (a missing variant, a missing peer, one processor) says so and counts as not met.
-The result is kept in benchmarks/results/<processor>.json.
 """
 
-import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 
-import threads
+import results
+import tables
+import verdicts
 
 
-def main() -> None:
+def run(quick: bool, names: Sequence[str]) -> None:
     """Measure, print and keep."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--threads", type=int, default=min(2, threads.limit()))
-    threads.hold(parser.parse_args().threads)
-    # The libraries size their thread pools when they are imported.
-    import results
-    import tables
-    import verdicts
-
+    unknown = {*names} - verdicts.GROUPS.keys()
+    if unknown:
+        known = ", ".join(verdicts.GROUPS)
+        raise SystemExit(f"no group of targets {', '.join(sorted(unknown))}: {known}")
     rows = []
-    for verdict in verdicts.all_of_them():
+    for verdict in verdicts.of(
+        names or verdicts.GROUPS, verdicts.QUICK if quick else verdicts.FULL
+    ):
         rows.append(asdict(verdict))
         word = "met    " if verdict.met else "NOT MET"
         print(f"{word} {verdict.target}: {verdict.measured}, {verdict.bound}", flush=True)
     print()
     print(tables.targets(rows))
-    print(f"written: {results.store('targets', rows)}")
-
-
-if __name__ == "__main__":
-    main()
+    if not quick and not names:
+        results.store("targets", rows)

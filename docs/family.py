@@ -3,7 +3,7 @@
 Usage: python docs/family.py
 
 Runs the comparison with PyTorch and the one of the GPU simulator with the CPU, which takes some
-minutes; takes errors from accuracy.md, and speeds from the results that benchmarks/family.py kept.
+minutes; takes errors from accuracy.md, and speeds from the results that the benchmarks kept.
 
 # Design: a cell is what a check found, or the reason why there is nothing; never empty.
 """
@@ -179,7 +179,7 @@ def main() -> None:
         " functions do not ([all figures](performance.md#the-family), with new outputs too).",
         "",
         "*Not measured* waits for `python tests/tools/accuracy.py`, *not timed* for"
-        " `make bench-family`.",
+        " `make bench ARGS=family`.",
         "",
         *pages.table(HEAD, list(rows())),
         "",

@@ -1,7 +1,11 @@
 """The benchmarks measure what they say: their definitions, their check, their completeness."""
 
+import ast
 import importlib
+import os
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -45,8 +49,8 @@ def test_an_activation_without_a_definition_is_named(job: ModuleType) -> None:
 
 def test_a_contender_without_the_means_says_so(job: ModuleType) -> None:
     """NumPy has no function of the normal distribution: it is left out with that reason."""
-    grid = importlib.import_module("grid")
-    prepared = grid.prepare(job.Job.make("gelu", "float64", 100), ["s3s4", "numpy"])
+    cells = importlib.import_module("cells")
+    prepared = cells.prepare(job.Job.make("gelu", "float64", 100), ["s3s4", "numpy"])
     assert list(prepared.calls) == ["s3s4"]
     assert "normal" in prepared.complaints["numpy"]
 
@@ -123,3 +127,59 @@ def test_the_report_fills_its_marks_and_no_others(monkeypatch: pytest.MonkeyPatc
     assert report.fill(filled, {"grid": "new\n"}) == filled
     with pytest.raises(SystemExit, match="grid"):
         report.fill(document, {})
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command of the benchmarks as a user does, whose modules lie beside it."""
+    command = [sys.executable, BENCHMARKS / "run.py", *arguments]
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Import the list of commands from where it lies."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module("run")
+
+
+def test_every_command_has_a_module_and_a_help(
+    commands: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The help is the module's docstring, and the options are everywhere the same."""
+    for name in commands.COMMANDS:
+        with pytest.raises(SystemExit, match="0"):
+            commands.parser().parse_args([name, "--help"])
+        told = capsys.readouterr().out
+        assert commands.documentation(name) in told
+        assert "--quick" in told
+        assert "--threads" in told
+        functions = {
+            node.name: [argument.arg for argument in node.args.args]
+            for node in ast.parse((BENCHMARKS / f"{name}.py").read_text("utf-8")).body
+            if isinstance(node, ast.FunctionDef)
+        }
+        assert functions["run"] == ["quick", "names"]
+
+
+def test_options_are_read_in_one_place() -> None:
+    """No module but run.py has a parser."""
+    readers = [file.name for file in BENCHMARKS.glob("*.py") if "argparse" in file.read_text()]
+    assert readers == ["run.py"]
+
+
+def test_a_quick_command_prints_and_keeps_nothing() -> None:
+    """The quickest of them, as a user calls it."""
+    kept = {file: file.read_bytes() for file in (BENCHMARKS / "results").glob("*.json")}
+    done = run("in_cache", "--quick", "relu")
+    assert done.returncode == 0, done.stderr
+    assert "relu, float64" in done.stdout
+    assert kept == {f: f.read_bytes() for f in (BENCHMARKS / "results").glob("*.json")}
+
+
+@pytest.mark.parametrize("command", ["rows", "targets"])
+def test_a_name_that_is_none_is_refused(command: str) -> None:
+    """With what there is to choose from."""
+    done = run(command, "nosuch")
+    assert done.returncode == 1
+    assert "nosuch: " in done.stderr

@@ -1,11 +1,10 @@
 """What limits every GPU kernel, predicted from its machine code: `make gpu-roofline`.
 
-Usage: python benchmarks/gpu_roofline.py [--only NAME] [--cards CARD ...] [--write docs/gpu.md]
-
 Counts the instructions of a kernel's loop by the part of a processor that takes them, and compares
 the time each part needs, at the published rates of a card, with the time memory needs. No card is
 measured: latencies, caches and clocks that sink under load are left out, and nothing is ever as
-fast as its limit. The document gets the slowest kernel of each form and dtype.
+fast as its limit. docs/gpu.md gets the slowest kernel of each form and dtype; --quick is for
+float32 alone.
 
 Design:
 - The loop is the shortest one in the disassembly that both loads and stores. Of branches, as by
@@ -15,10 +14,8 @@ Design:
   NVIDIA's CUDA C++ Programming Guide; clocks and bandwidths are those of the data sheets.
 """
 
-import argparse
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -27,11 +24,11 @@ from pathlib import Path
 
 import numpy as np
 
-from document import fill
-
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "tools"))
 import gpu_offline
+from document import fill
 from gpu_offline import DTYPES, Kernel
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "gpu.md"
 
 PARTS = {
     "FP32": r"F(ADD|MUL|FMA|SWZADD)|IMAD|IMUL",  # integer products take the same part
@@ -184,12 +181,12 @@ def part_of(instruction: str) -> str:
     return "other"
 
 
-def predictions(function: str, dtype: str, cards: Sequence[Card]) -> list[Prediction]:
+def predictions(function: str, dtype: str) -> list[Prediction]:
     found = []
     for kernel in gpu_offline.kernels(function, dtype):
         if kernel.form not in FORMS:
             continue
-        for capability in dict.fromkeys(card.capability for card in cards):
+        for capability in dict.fromkeys(card.capability for card in CARDS):
             code = gpu_offline.assembled(kernel, capability, disassemble=True).code
             body = loop(code, kernel.vector)
             taken = Counter(map(part_of, body))
@@ -197,7 +194,7 @@ def predictions(function: str, dtype: str, cards: Sequence[Card]) -> list[Predic
             elements = kernel.width * sum("STG" in one for one in body) / kernel.stores
             counts = {part: taken[part] / elements for part in (*PARTS, "other")}
             found += [
-                Prediction(kernel, card, counts) for card in cards if card.capability == capability
+                Prediction(kernel, card, counts) for card in CARDS if card.capability == capability
             ]
     return found
 
@@ -238,30 +235,21 @@ def table(found: Sequence[Prediction]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", default="", help="functions whose name contains this")
-    parser.add_argument("--cards", nargs="*", default=[c.name for c in CARDS])
-    parser.add_argument("--write", type=Path, metavar="FILE", help="fill the document's table")
-    options = parser.parse_args()
+def run(quick: bool, names: Sequence[str]) -> None:
+    """Predict, print and fill the document's table."""
     reason = gpu_offline.missing()
     if reason:
-        print(f"gpu-roofline skipped: {reason}")
-        return 0
-    cards = [card for card in CARDS if card.name in options.cards]
-    jobs = [(n, d) for d in DTYPES for n in gpu_offline.functions() if options.only in n]
+        print(f"roofline skipped: {reason}")
+        return
+    dtypes = ("float32",) if quick else DTYPES
+    jobs = [(n, d) for d in dtypes for n in names or gpu_offline.functions()]
     found: list[Prediction] = []
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for some in pool.map(predictions, *zip(*jobs, strict=True), [cards] * len(jobs)):
+        for some in pool.map(predictions, *zip(*jobs, strict=True)):
             found += some
     text = table(found)
     print("A prediction from machine code and published rates; nothing here was run on a card.")
     print("Instructions an element by part, and the share of the bandwidth that is left:\n")
     print(*map(line, by_kernel(found)), "", text, sep="\n")
-    if options.write:
-        options.write.write_text(fill(options.write.read_text(), {"roofline": text}))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    if not quick and not names:
+        DOCUMENT.write_text(fill(DOCUMENT.read_text("utf-8"), {"roofline": text}), "utf-8")
