@@ -51,10 +51,19 @@ def ordinary(function: Function) -> Function:
             case Node(op="unless_nan", args=(y, k)) if is_of(k, function.parameters):
                 return y
             case Node(op=op, args=(k, u)) if op in PRODUCTS and k.leaves <= function.parameters:
-                return Node(f"{op}_ordinary", k, u)
+                return Node(f"{op}_{'ordinary' if k.leaves else 'uniform'}", k, u)
         return node
 
     return rewritten(function, rule)
+
+
+def is_lighter(ordinary: Function, uniform: Function) -> bool:
+    """Whether to know that parameters are ordinary saves more than to read them once more costs.
+
+    A test for NaN, which neither form has, costs less than that.
+    """
+    ours, theirs = (Counter(node.op for node in form.nodes) for form in (ordinary, uniform))
+    return bool((theirs - ours).keys() - {"abs", "finite"})
 
 
 def uniform(function: Function, shared: frozenset[Node]) -> Function:
@@ -103,8 +112,9 @@ def loops(function: Function, shared: frozenset[Node], at_once: bool) -> list[Lo
 def operations(function: Function) -> int:
     """How many an element takes, beside those that parameters alone decide.
 
-    Of what parameters choose between, the longer. A fused one counts as the two that it is; what a
-    selection or a sign takes is not counted twice.
+    Of what parameters choose between, the longer. A fused one counts as the two that it is, and so
+    does one that looks for what would be subnormal; what a selection or a sign takes is not counted
+    twice.
     """
     once = settled(function.nodes, function.parameters)
     free = COMPARISONS | {"neg"}
@@ -118,7 +128,7 @@ def operations(function: Function) -> int:
 
     return max(
         sum(
-            1 + (node.op == "fma")
+            1 + (node.op == "fma" or node.op.startswith("unscaled"))
             for node in rewritten(function, chosen(branch)).nodes
             if node.args and node.op not in free and node not in once
         )

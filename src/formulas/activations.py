@@ -442,12 +442,12 @@ def rrelu_dx(x, lower=0.125, upper=0.3333333333333333333333):
 
 def rrelu_dlower(x, lower=0.125, upper=0.3333333333333333333333):
     """d rrelu / d lower: 0 for x > 0, else x / 2."""
-    return unless_nan(unless_nan(0 if x > 0 else 0.5 * x, lower), upper)
+    return unless_nan(0 if x > 0 else 0.5 * x, lower + upper)
 
 
 def rrelu_dupper(x, lower=0.125, upper=0.3333333333333333333333):
     """d rrelu / d upper: 0 for x > 0, else x / 2."""
-    return unless_nan(unless_nan(0 if x > 0 else 0.5 * x, lower), upper)
+    return unless_nan(0 if x > 0 else 0.5 * x, lower + upper)
 
 
 def elu(x, alpha=1.0):

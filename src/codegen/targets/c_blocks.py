@@ -12,7 +12,15 @@ Design:
 
 from codegen.family import Family
 from codegen.ir import Function, Node, settled
-from codegen.passes import Loop, loops, operations, ordinary, uniform, without_idle_scales
+from codegen.passes import (
+    Loop,
+    is_lighter,
+    loops,
+    operations,
+    ordinary,
+    uniform,
+    without_idle_scales,
+)
 from codegen.targets.c_elements import BLOCKS, TAKEN, TYPES, element, language
 from codegen.text import Writer
 
@@ -71,7 +79,7 @@ def forms(function: Function) -> dict[str, Function]:
     if function.parameters:
         found["uniform"] = uniform(function, function.parameters)
         special = ordinary(function)
-        if special.outputs != function.outputs:
+        if is_lighter(special, found["uniform"]):
             found["ordinary"] = special
     return found
 
