@@ -5,6 +5,7 @@ the processors the package is built for, and fails above its bounds.
 """
 
 import argparse
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ import accuracy
 import oracle
 import s3s4
 
+EMULATOR = "qemu-aarch64-static"
 COMPILER = ["aarch64-linux-gnu-gcc", "-static", "-std=c99", "-O3", "-fno-math-errno"]
 COMPILER += ["-fno-trapping-math", "-ffp-contract=off", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 
@@ -96,7 +98,7 @@ class Crossed:
         data = [np.resize(a, padded).astype(self.dtype).tobytes() for a in arrays]
         done = subprocess.run(
             [
-                "qemu-aarch64-static",
+                EMULATOR,
                 self.program,
                 f"{self.name}_{form}_f{8 * self.dtype.itemsize}",
             ],
@@ -113,6 +115,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dense", type=int, default=100, help="points x for each parameter")
     arguments = parser.parse_args()
+    for tool, package in ((COMPILER[0], "gcc-aarch64-linux-gnu"), (EMULATOR, "qemu-user-static")):
+        if not shutil.which(tool):
+            print(f"arm64 skipped: {package} is not on this machine")
+            return
     failed = False
     print("| function | dtype | eps | at | ULP | at |\n| --- | --- | ---: | --- | ---: | --- |")
     with tempfile.TemporaryDirectory() as folder:
