@@ -2,7 +2,7 @@
 
 Fills docs/performance.md: replaces what stands between <!-- begin: SECTION --> and
 <!-- end: SECTION -->, for each section that the document has (machine, summary, grid, layouts,
-published, targets, family, instructions), and draws its picture and that of the family beside it.
+published, targets, family, instructions), and draws its picture beside it.
 --quick prints the sections instead.
 """
 
@@ -20,7 +20,6 @@ from document import fill
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "performance.md"
-FAMILY_PICTURE = "![Every activation: each contender's time over that of s3s4](family.png)\n\n"
 
 
 def sections(kept: dict[str, Any]) -> dict[str, str]:
@@ -31,7 +30,7 @@ def sections(kept: dict[str, Any]) -> dict[str, str]:
         "layouts": ("layouts", tables.layouts),
         "published": ("published", tables.published),
         "targets": ("targets", tables.targets),
-        "family": ("family", lambda content: FAMILY_PICTURE + family_tables.family(content)),
+        "family": ("family", family_tables.family),
     }
     written = {
         name: write(kept[source]["content"])
@@ -47,7 +46,7 @@ def sections(kept: dict[str, Any]) -> dict[str, str]:
 
 
 def run(quick: bool, names: Sequence[str]) -> None:
-    """Read the results, write the document and its pictures."""
+    """Read the results, write the document and its picture."""
     kept: dict[str, Any] = {}
     for file in [results.FOLDER / f"{name}.json" for name in names] or [results.path()]:
         if not file.exists():
@@ -62,7 +61,3 @@ def run(quick: bool, names: Sequence[str]) -> None:
         grid = kept["grid"]
         title = machine.title(grid["machine"], "S3 and S4: time an element")
         picture.draw(grid["content"], title, DOCUMENT.with_suffix(".png"))
-    if "family" in kept:
-        family = kept["family"]
-        title = machine.title(family["machine"], "Times s3s4")
-        picture.draw_family(family["content"], title, DOCUMENT.with_name("family.png"))

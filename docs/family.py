@@ -1,6 +1,4 @@
-"""Write family.md: every activation, how it was checked here, and how fast it is.
-
-Usage: python docs/family.py
+"""Write family.md: every activation, how it was checked here, and how fast it is: `make family`.
 
 Runs the comparison with PyTorch and the one of the GPU simulator with the CPU, which takes some
 minutes; takes errors from accuracy.md, and speeds from the results that the benchmarks kept.
@@ -160,9 +158,9 @@ def rows() -> Iterator[list[str]]:
         ]
 
 
-def main() -> None:
-    """Write the page."""
-    text = [
+def text() -> str:
+    """Return the page."""
+    lines = [
         "# The family",
         "",
         "Written by `make family`.",
@@ -186,9 +184,9 @@ def main() -> None:
         f"Timed on: {speeds()[1]}.",
         "",
     ]
-    PAGE.write_text("\n".join(text), "utf-8")
-    print(f"written: {PAGE}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    main()
+    PAGE.write_text(text(), "utf-8")
+    print(f"written: {PAGE}")

@@ -1,15 +1,13 @@
-"""Write a page for every activation, their index, and the gallery, with their pictures.
-
-Usage: python docs/pages.py
+"""Write a page for every activation, their index, and the gallery, with pictures: `make pages`.
 
 # Design:
-# - The prose of a page is the docstring in src/formulas.py, whose indented lines are the formulas;
+# - The prose of a page is the docstring in src/formulas, whose indented lines are the formulas;
 #   the ends are computed and the errors are those of accuracy.md. Nothing is written twice.
-# - Texts and pictures apart: the same texts come out on every machine, and a test compares them
-#   with what lies here; pictures depend on the version of Matplotlib.
+# - What is written here is not kept in git: it follows from the formulas and accuracy.md.
 """
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -25,17 +23,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DOCS = Path(__file__).resolve().parent
-FOLDER = DOCS / "functions"
 DTYPES = ("float16", "float32", "float64", "long double")
 
 STEEPNESSES = (0.5, 1.0, 2.0, 10.0)
 """Values of k with which the gallery shows S4 beside the default."""
 
 
-def texts() -> dict[Path, str]:
-    """Return every page by its file."""
-    pages = {FOLDER / f"{name}.md": page(name) for name in TABLE}
-    return {**pages, FOLDER / "README.md": index(), DOCS / "gallery.md": gallery()}
+def texts() -> dict[str, str]:
+    """Return every page by its place in the documentation."""
+    pages = {f"functions/{name}.md": page(name) for name in TABLE}
+    return {**pages, "functions/README.md": index(), "gallery.md": gallery()}
 
 
 def page(name: str) -> str:
@@ -189,8 +186,8 @@ def draw(axes: "Axes", name: str, **parameters: Any) -> None:
     axes.set_xlim(x[0], x[-1])
 
 
-def pictures() -> Iterator[tuple[Path, "Figure"]]:
-    """Yield every picture with its file."""
+def pictures() -> Iterator[tuple[str, "Figure"]]:
+    """Yield every picture with its place in the documentation."""
     from matplotlib.figure import Figure
 
     for name in TABLE:
@@ -198,7 +195,7 @@ def pictures() -> Iterator[tuple[Path, "Figure"]]:
         axes = figure.subplots()
         draw(axes, name)
         axes.legend(frameon=False, fontsize=8)
-        yield FOLDER / f"{name}.png", figure
+        yield f"functions/{name}.png", figure
     shown: list[tuple[str, dict[str, float]]] = [(name, {}) for name in TABLE]
     after = [name for name, _ in shown].index("s4") + 1
     shown[after:after] = [("s4", {"k": k}) for k in STEEPNESSES]
@@ -212,20 +209,19 @@ def pictures() -> Iterator[tuple[Path, "Figure"]]:
         axes.set_title(", ".join([name, *(f"{k} = {v:g}" for k, v in parameters.items())]))
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
-    yield DOCS / "gallery.png", figure
+    yield "gallery.png", figure
 
 
-def main() -> None:
-    """Write everything."""
-    FOLDER.mkdir(exist_ok=True)
-    for file in {*FOLDER.iterdir()} - {*texts()}:
-        file.unlink()
-    for file, text in texts().items():
-        file.write_text(text, "utf-8")
-    for file, figure in pictures():
-        figure.savefig(file)
-    print(f"{len(TABLE)} pages, docs/functions/README.md and docs/gallery.md")
+def write(folder: Path) -> None:
+    """Write everything, in place of what was written before."""
+    shutil.rmtree(folder / "functions", ignore_errors=True)
+    (folder / "functions").mkdir()
+    for place, text in texts().items():
+        (folder / place).write_text(text, "utf-8")
+    for place, figure in pictures():
+        figure.savefig(folder / place)
 
 
 if __name__ == "__main__":
-    main()
+    write(DOCS)
+    print(f"written: {len(TABLE)} pages in docs/functions, and docs/gallery.md")

@@ -1,4 +1,4 @@
-"""The pages of the activations are those that their command writes today."""
+"""The pages that are written by hand are sound, and those that commands write can be made."""
 
 import importlib
 import re
@@ -10,7 +10,15 @@ import s3s4
 from support import ELEMENTWISE
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGES = [*DOCS.parent.glob("*.md"), *DOCS.rglob("*.md")]
+PAGES = [*DOCS.parent.glob("*.md"), *DOCS.glob("*.md"), *DOCS.glob("decisions/*.md")]
+GENERATED = {DOCS / place for place in ("functions", "gallery.md", "gallery.png", "family.md")}
+"""What is there only once its command was run."""
+
+
+def links(text):
+    """The files that a page links to, relative to it."""
+    found = re.findall(r"\]\(([^)#\s,]+)(?:#[^)\s]*)?\)", text)
+    return [link for link in found if ":" not in link]
 
 
 @pytest.fixture
@@ -20,19 +28,35 @@ def pages(monkeypatch):
     return importlib.import_module("pages")
 
 
-def test_pages_are_current(pages):
+def test_every_activation_gets_its_page(pages):
     texts = pages.texts()
-    for file, text in texts.items():
-        assert file.exists(), f"{file} is missing: make pages"
-        assert file.read_text("utf-8") == text, f"{file} is stale: make pages"
-    assert {*pages.FOLDER.glob("*.md")} == {file for file in texts if file.parent == pages.FOLDER}
+    names = {*texts} - {"functions/README.md", "gallery.md"}
+    assert names == {f"functions/{name}.md" for name in ELEMENTWISE}
+    for name in ELEMENTWISE:
+        assert f"({name}.md)" in texts["functions/README.md"]
+        assert f"(functions/{name}.md)" in texts["gallery.md"]
 
 
-def test_every_activation_has_its_page_and_picture(pages):
-    names = {file.stem for file in pages.FOLDER.glob("*.md")} - {"README"}
-    assert names == {file.stem for file in pages.FOLDER.glob("*.png")} == {*ELEMENTWISE}
-    for name in names:
-        assert f"({name}.md)" in (pages.FOLDER / "README.md").read_text("utf-8")
+def test_pages_can_be_made(pages, tmp_path, monkeypatch):
+    """With one picture of each kind: that of every activation is the same code."""
+    drawn = pages.pictures()
+    some = [next(drawn)]
+    monkeypatch.setattr(pages, "pictures", lambda: some)
+    pages.write(tmp_path)
+    made = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*.*")}
+    assert made == {*pages.texts(), some[0][0]}
+    assert (tmp_path / some[0][0]).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_pictures_can_be_made(pages, tmp_path):
+    """All of them; and every link of a page leads to another or to one that is here."""
+    pages.write(tmp_path)
+    for place in pages.texts():
+        for link in links((tmp_path / place).read_text("utf-8")):
+            made, kept = ((folder / place).parent / link for folder in (tmp_path, DOCS))
+            known = made.exists() or kept.resolve().exists() or kept.resolve() in GENERATED
+            assert known, f"{place}: {link}"
 
 
 def test_every_page_shows_a_formula_and_all_derivatives(pages):
@@ -43,13 +67,26 @@ def test_every_page_shows_a_formula_and_all_derivatives(pages):
             assert f'wrt="{by}"' in text
 
 
-def test_the_family_has_no_empty_cell():
-    lines = (DOCS / "family.md").read_text("utf-8").splitlines()
+def test_the_family_has_no_empty_cell(pages, monkeypatch):
+    """The page is made of what the comparisons say, which take minutes and PyTorch."""
+    family = importlib.import_module("family")
+    monkeypatch.setattr(family, "simulated", lambda: dict.fromkeys(ELEMENTWISE, "0.0 eps"))
+    monkeypatch.setattr(family, "beside_torch", lambda: dict.fromkeys(ELEMENTWISE, "value"))
+    lines = family.text().splitlines()
     head, _, *rows = [line.removeprefix("|").split("|")[:-1] for line in lines if line[:1] == "|"]
     assert [row[0].partition("]")[0].strip(" [") for row in rows] == [*s3s4.activations]
     for row in rows:
         assert len(row) == len(head)
         assert all(cell.strip() for cell in row)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS.parent)))
+def test_every_link_leads_to_a_file_of_the_repository(page):
+    for link in links(page.read_text("utf-8")):
+        target = (page.parent / link).resolve()
+        assert target.exists(), f"{page}: {link}"
+        if page not in GENERATED:
+            assert not GENERATED & {target, *target.parents}, f"{page}: {link} is not kept in git"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS.parent)))
