@@ -1,5 +1,6 @@
 """The C functions ask for no GIL: not in a thread while it is held, not after the interpreter."""
 
+import platform
 import shutil
 import subprocess
 import sysconfig
@@ -41,7 +42,27 @@ static PyObject *in_a_thread(PyObject *self, PyObject *unused) {
     if (pthread_create(&thread, NULL, work, NULL) || pthread_join(thread, NULL)) abort();
     return PyFloat_FromDouble(y[0]);
 }
-static PyMethodDef methods[] = {{"in_a_thread", in_a_thread, METH_NOARGS, NULL}, {0}};
+extern int refusing __attribute__((weak));
+static void *work_without_memory(void *unused) {
+    (void)unused;
+    refusing = 1;
+    api.softmax_rows_f64(N / 8, 8, x, 64, 8, y, 64, 8);
+    api.softmax_rows_f64(8, N / 16, x, 8, 64, y, 8, 64);
+    api.softmax_vjp_rows_f64(1, 8, x, 0, 8, x + 8, 0, 8, x, 0, 8);
+    refusing = 0;
+    return NULL;
+}
+static PyObject *without_memory(PyObject *self, PyObject *unused) {
+    pthread_t thread;
+    (void)self, (void)unused;
+    if (pthread_create(&thread, NULL, work_without_memory, NULL) || pthread_join(thread, NULL))
+        abort();
+    return Py_BuildValue("ddd", y[0], y[N - 1], x[0]);
+}
+static PyMethodDef methods[] = {
+    {"in_a_thread", in_a_thread, METH_NOARGS, NULL},
+    {"without_memory", without_memory, METH_NOARGS, NULL},
+    {0}};
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "held", NULL, -1, methods};
 PyMODINIT_FUNC PyInit_held(void) {
     x = calloc(N, sizeof *x), y = calloc(N, sizeof *y);
@@ -49,6 +70,17 @@ PyMODINIT_FUNC PyInit_held(void) {
     if (Py_AtExit(after_the_end) || s3s4_import(&api)) return NULL;
     return PyModule_Create(&module);
 }
+"""
+
+
+# There is no memory while `refusing`.
+REFUSES = """
+#include <stddef.h>
+void *__libc_malloc(size_t);
+void *__libc_calloc(size_t, size_t);
+int refusing;
+void *malloc(size_t size) { return refusing ? NULL : __libc_malloc(size); }
+void *calloc(size_t n, size_t size) { return refusing ? NULL : __libc_calloc(n, size); }
 """
 
 
@@ -72,3 +104,18 @@ def test_threads_start_while_the_gil_is_held_and_after_the_interpreter_has_ended
     )
     # The mean of 400 000 equal elements of a softmax comes last.
     assert done.stdout.split("\n") == [str(1 / 400_000), "after the end", ""]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="refuses memory in front of glibc")
+def test_rows_without_memory_are_computed_one_by_one_and_ask_for_no_gil(folder):
+    (folder / "refuses.c").write_text(REFUSES)
+    command = ["cc", "-shared", "-fPIC", "refuses.c", "-o", "refuses.so"]
+    subprocess.run(command, cwd=folder, check=True)
+    done = python(
+        f"import sys; sys.path.insert(0, {str(folder)!r})\n"
+        "import held; print(held.without_memory())",
+        S3S4_NUM_THREADS="1",
+        LD_PRELOAD=str(folder / "refuses.so"),
+    )
+    # Means of equal elements: of 25 000 in columns, of 8. The output in the gradient's place: NaN.
+    assert done.stdout.split("\n")[0] == str((1 / 25_000, 1 / 8, float("nan")))

@@ -341,8 +341,7 @@ def test_a_block_is_kept_by_asyncio_to_thread_and_unknown_to_other_threads():
     [
         ("s3s4.s4(y)", 65536),
         ("s3s4.s4.backward(y, y)[1]", 65536),
-        # The results of a slab of rows stand on the stack.
-        ("s3s4.softmax(y)", 131072),
+        ("s3s4.softmax(y)", 65536),
     ],
 )
 def test_a_small_stack_suffices(layout, call, size):

@@ -16,6 +16,7 @@ from the generated table.
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange, threadid
+from libc.math cimport NAN
 from libc.stdint cimport uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, llabs, malloc
 from libc.string cimport memcpy, memset
@@ -165,6 +166,7 @@ include "sums.pxi"
 include "layout.pxi"
 include "ufuncs.pxi"
 include "rows.pxi"
+include "row_ufuncs.pxi"
 
 
 # --- What Python calls --------------------------------------------------------------------------
@@ -297,7 +299,8 @@ cdef create_symbols():
     cdef int i
     global symbols_loop_f32, symbols_loop_f64, symbols_row_loop_f32, symbols_row_loop_f64
     symbols_loop_f32, symbols_loop_f64 = loops[1], loops[2]
-    symbols_row_loop_f32, symbols_row_loop_f64 = row_loops[1], row_loops[2]
+    symbols_row_loop_f32 = <cnp.PyUFuncGenericFunction> call_rows_f32
+    symbols_row_loop_f64 = <cnp.PyUFuncGenericFunction> call_rows_f64
     created = {}
     for i in range(symbol_table.count):
         symbol = &symbol_table.symbols[i]

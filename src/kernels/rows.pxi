@@ -1,4 +1,4 @@
-# Row functions: softmax and its kind, as generalised ufuncs and over arrays of any layout.
+# Row functions: softmax and its kind, in slabs, on threads.
 #
 # Design:
 # - What a row is made of is in rows.h: phases, and slabs of rows that stand side by side. Here
@@ -12,12 +12,6 @@
 
 cdef extern from *:
     """
-    static void s3s4_no_memory(void) {
-        PyGILState_STATE state = PyGILState_Ensure();
-        PyErr_NoMemory();
-        PyGILState_Release(state);
-    }
-
     enum {
         S3S4_ROW_OPERANDS = S3S4_ROW_INPUTS + 1,
         S3S4_ROW_FUNCTIONS = sizeof s3s4_row_functions / sizeof *s3s4_row_functions
@@ -26,6 +20,7 @@ cdef extern from *:
     enum:
         ROW_OPERANDS "S3S4_ROW_OPERANDS"
         ROW_WIDTH "S3S4_ROW_WIDTH"
+        ROW_ALONE_SPACE "S3S4_ROW_ALONE_SPACE"
     ctypedef struct RowsF32 "s3s4_rows_f32":
         int phases
     ctypedef struct RowsF64 "s3s4_rows_f64":
@@ -40,10 +35,6 @@ cdef extern from *:
         char *out
         Py_ssize_t out_step
         Py_ssize_t pieces
-    ctypedef struct ResultsF32 "s3s4_row_results_f32":
-        pass
-    ctypedef struct ResultsF64 "s3s4_row_results_f64":
-        pass
     ctypedef struct RowFunction "s3s4_row_function":
         const char *name
         const char *doc
@@ -56,19 +47,20 @@ cdef extern from *:
     RowFunction[] row_functions "s3s4_row_functions"
     int ROW_FUNCTIONS "S3S4_ROW_FUNCTIONS"
 
-    void no_memory "s3s4_no_memory"() noexcept nogil
-    void row_slab_f32 "s3s4_row_slab_f32"(const RowsF32 *, Slab *) noexcept nogil
-    void row_slab_f64 "s3s4_row_slab_f64"(const RowsF64 *, Slab *) noexcept nogil
-    void row_slab_ld "s3s4_row_slab_ld"(const RowsLD *, Slab *) noexcept nogil
+    void row_slab_f32 "s3s4_row_slab_f32"(const RowsF32 *, Slab *, float *) noexcept nogil
+    void row_slab_f64 "s3s4_row_slab_f64"(const RowsF64 *, Slab *, double *) noexcept nogil
+    void row_slab_ld "s3s4_row_slab_ld"(
+        const RowsLD *, Slab *, long double *) noexcept nogil
     void row_divide "s3s4_row_divide"(Slab *, int, Py_ssize_t) noexcept nogil
+    Py_ssize_t row_space "s3s4_row_space"(const Slab *, int) noexcept nogil
     void row_piece_f32 "s3s4_row_piece_f32"(
-        const RowsF32 *, int, const Slab *, Py_ssize_t, ResultsF32 *) noexcept nogil
+        const RowsF32 *, int, const Slab *, Py_ssize_t, float *, int) noexcept nogil
     void row_piece_f64 "s3s4_row_piece_f64"(
-        const RowsF64 *, int, const Slab *, Py_ssize_t, ResultsF64 *) noexcept nogil
+        const RowsF64 *, int, const Slab *, Py_ssize_t, double *, int) noexcept nogil
     void row_finish_f32 "s3s4_row_finish_f32"(
-        const RowsF32 *, int, const Slab *, ResultsF32 *) noexcept nogil
+        const RowsF32 *, int, const Slab *, float *) noexcept nogil
     void row_finish_f64 "s3s4_row_finish_f64"(
-        const RowsF64 *, int, const Slab *, ResultsF64 *) noexcept nogil
+        const RowsF64 *, int, const Slab *, double *) noexcept nogil
 
 cdef enum Form:
     ROW                # contiguous rows, in place
@@ -97,16 +89,24 @@ cdef struct Rows:
     Py_ssize_t[ROW_OPERANDS] run_step
 
 
+cdef bint can_be_in_place(const Rows *rows) noexcept nogil:
+    """Whether rows need no copy, wherever their elements are."""
+    cdef bint possible = rows.flags == 0
+    cdef int i
+    # The output holds exponentials meanwhile; x is the last input and not needed after that.
+    for i in range(rows.function.inputs - 1):
+        possible = possible and rows.data[i] != rows.data[rows.function.inputs]
+    return possible
+
+
 cdef void choose_form(Rows *rows, Py_ssize_t size) noexcept nogil:
-    cdef bint in_place = rows.flags == 0, along = True, across = True
-    cdef Py_ssize_t least = PADDED, most = ROW_WIDTH, wanted
+    cdef bint in_place = can_be_in_place(rows), along = True, across = True
+    cdef Py_ssize_t least = PADDED, wanted
+    cdef Py_ssize_t most = min(<Py_ssize_t> ROW_WIDTH, ceiling(rows.count, PADDED) * PADDED)
     cdef int i
     for i in range(rows.function.inputs + 1):
         along = along and rows.step[i] == size
         across = across and rows.row_step[i] == size
-    # The output holds exponentials meanwhile; x is the last input and not needed after that.
-    for i in range(rows.function.inputs - 1):
-        in_place = in_place and rows.data[i] != rows.data[rows.function.inputs]
     if in_place and along and rows.n >= SHORT_ROW:
         rows.form = ROW
     elif in_place and across and not along:
@@ -141,11 +141,9 @@ cdef void move_rows(
 
 
 cdef void in_pieces(
-    const RowFunction *function, Slab *slab, int threads, const floating *_,
+    const RowFunction *function, Slab *slab, int threads, floating *space,
 ) noexcept nogil:
     """A long slab: its pieces are handed to threads, phase by phase."""
-    cdef ResultsF32 results_f32
-    cdef ResultsF64 results_f64
     cdef Py_ssize_t piece
     cdef int phase
     cdef Team team
@@ -154,19 +152,19 @@ cdef void in_pieces(
         team_begin(&team, threads, slab.pieces)
         for piece in prange(slab.pieces, num_threads=threads, schedule="dynamic"):
             if floating is double:
-                row_piece_f64(function.f64, phase, slab, piece, &results_f64)
+                row_piece_f64(function.f64, phase, slab, piece, space, threadid())
             else:
-                row_piece_f32(function.f32, phase, slab, piece, &results_f32)
+                row_piece_f32(function.f32, phase, slab, piece, space, threadid())
             team_did_task(&team)
         team_end(&team)
         if floating is double:
-            row_finish_f64(function.f64, phase, slab, &results_f64)
+            row_finish_f64(function.f64, phase, slab, space)
         else:
-            row_finish_f32(function.f32, phase, slab, &results_f32)
+            row_finish_f32(function.f32, phase, slab, space)
 
 
 cdef void compute_slab(
-    const Rows *rows, Py_ssize_t index, floating *buffers, int threads,
+    const Rows *rows, Py_ssize_t index, floating *space, floating *buffers, int threads,
 ) noexcept nogil:
     cdef Slab slab
     cdef Py_ssize_t slabs = ceiling(rows.count, rows.width), run = index // slabs
@@ -190,35 +188,62 @@ cdef void compute_slab(
         slab.out, slab.out_step = <char *> buffer, padded * <Py_ssize_t> sizeof(floating)
     slab.columns = padded
     if threads > 1:
-        in_pieces[floating](rows.function, &slab, threads, NULL)
+        in_pieces(rows.function, &slab, threads, space)
     elif floating is double:
-        row_slab_f64(rows.function.f64, &slab)
+        row_slab_f64(rows.function.f64, &slab, space)
     else:
-        row_slab_f32(rows.function.f32, &slab)
+        row_slab_f32(rows.function.f32, &slab, space)
     if buffers != NULL:
         move_rows(rows, inputs, at[inputs], <floating *> slab.out, columns, padded, True)
 
 
-cdef int compute_slabs(
-    const Rows *rows, Py_ssize_t start, Py_ssize_t stop, int threads, const floating *_,
+cdef int compute_alone(
+    const Rows *rows, Py_ssize_t start, Py_ssize_t stop, const floating *_,
 ) noexcept nogil:
-    """How many had no memory for buffers: 0 or 1."""
+    """Row by row, where there is no memory; how many could not be computed: 0 or 1."""
+    cdef floating[ROW_ALONE_SPACE] space
+    cdef Py_ssize_t slabs = ceiling(rows.count, rows.width), index, run, first, row
+    cdef Rows alone = rows[0]
+    if not can_be_in_place(rows):
+        return 1
+    alone.form, alone.width = ROW, 1
+    for index in range(start, stop):
+        run = index // slabs
+        first = (index - run * slabs) * rows.width
+        for row in range(first, min(first + rows.width, rows.count)):
+            compute_slab(&alone, run * rows.count + row, space, NULL, 1)
+    return 0
+
+
+cdef int compute_slabs(
+    const Rows *rows, Py_ssize_t start, Py_ssize_t stop, int threads, const floating *kind,
+) noexcept nogil:
+    """How many had no memory that need it: 0 or 1."""
     cdef floating *buffers = NULL
+    cdef floating *space
+    cdef Slab slab
     cdef Py_ssize_t index
+    slab.n, slab.columns, slab.out_step = rows.n, rows.width, 0
+    row_divide(&slab, 0, sizeof(floating))
+    space = <floating *> malloc(row_space(&slab, threads) * sizeof(floating))
+    if space == NULL:
+        return compute_alone(rows, start, stop, kind)
     if rows.form == TILE or rows.form == COPIED:
         # Zeros, for what pads a tile.
         buffers = <floating *> calloc(
             rows.function.inputs * rows.n * rows.width, sizeof(floating))
         if buffers == NULL:
-            return 1
+            free(space)
+            return compute_alone(rows, start, stop, kind)
     for index in range(start, stop):
-        compute_slab(rows, index, buffers, threads)
+        compute_slab(rows, index, space, buffers, threads)
     free(buffers)
+    free(space)
     return 0
 
 
 cdef bint compute_rows(const Rows *rows, const floating *kind) noexcept nogil:
-    """Whether there was memory."""
+    """Whether there was memory, where it is needed."""
     cdef Py_ssize_t slabs = ceiling(rows.count, rows.width) * rows.runs
     cdef Py_ssize_t elements = rows.n * rows.width, task
     cdef Py_ssize_t batch = max(<Py_ssize_t> 1, TASK // elements), tasks = ceiling(slabs, batch)
@@ -234,133 +259,3 @@ cdef bint compute_rows(const Rows *rows, const floating *kind) noexcept nogil:
         team_did_task(&team)
     team_end(&team)
     return failed == 0
-
-
-cdef void loop_rows(
-    char **args, const cnp.npy_intp *dimensions, const cnp.npy_intp *steps, void *data, int flags,
-    const floating *kind,
-) noexcept nogil:
-    cdef Rows rows
-    cdef FPState state
-    cdef int i
-    rows.function = <const RowFunction *> data
-    rows.runs, rows.count, rows.n, rows.flags = 1, dimensions[0], dimensions[1], flags
-    if rows.count <= 0 or rows.n <= 0:
-        return
-    for i in range(rows.function.inputs + 1):
-        rows.data[i], rows.row_step[i], rows.run_step[i] = args[i], steps[i], 0
-        rows.step[i] = steps[rows.function.inputs + 1 + i]
-    state = fp_save()
-    choose_form(&rows, 2 if flags & HALF else sizeof(floating))
-    if not compute_rows(&rows, kind):
-        no_memory()
-    fp_restore(state)
-
-
-cdef void loop_rows_f16(
-    char **args, const cnp.npy_intp *dimensions, const cnp.npy_intp *steps, void *data,
-) noexcept nogil:
-    loop_rows(args, dimensions, steps, data, HALF, <const float *> NULL)
-
-
-cdef void loop_rows_f32(
-    char **args, const cnp.npy_intp *dimensions, const cnp.npy_intp *steps, void *data,
-) noexcept nogil:
-    loop_rows(args, dimensions, steps, data, 0, <const float *> NULL)
-
-
-cdef void loop_rows_f64(
-    char **args, const cnp.npy_intp *dimensions, const cnp.npy_intp *steps, void *data,
-) noexcept nogil:
-    loop_rows(args, dimensions, steps, data, 0, <const double *> NULL)
-
-
-cdef void loop_rows_long_double(
-    char **args, const cnp.npy_intp *dimensions, const cnp.npy_intp *steps, void *data,
-) noexcept nogil:
-    cdef const RowFunction *function = <const RowFunction *> data
-    cdef Slab slab
-    cdef fenv_t state
-    cdef Py_ssize_t row
-    cdef int i, inputs = function.inputs
-    fegetenv(&state)
-    slab.n, slab.columns, slab.out_step = dimensions[1], 1, steps[2 * inputs + 1]
-    for row in range(dimensions[0] if slab.n else 0):
-        for i in range(inputs):
-            slab.inputs[i], slab.in_step[i] = args[i] + row * steps[i], steps[inputs + 1 + i]
-        slab.out = args[inputs] + row * steps[inputs]
-        row_slab_ld(function.ld, &slab)
-    fesetenv(&state)
-
-
-cdef cnp.PyUFuncGenericFunction[4] row_loops = [
-    <cnp.PyUFuncGenericFunction> loop_rows_f16, <cnp.PyUFuncGenericFunction> loop_rows_f32,
-    <cnp.PyUFuncGenericFunction> loop_rows_f64,
-    <cnp.PyUFuncGenericFunction> loop_rows_long_double,
-]
-
-
-cdef create_row_ufuncs():
-    """The row functions as generalised ufuncs, by name."""
-    cdef const RowFunction *function
-    cdef int i
-    created = {}
-    for i in range(ROW_FUNCTIONS):
-        function = &row_functions[i]
-        created[function.name.decode()] = cnp.PyUFunc_FromFuncAndDataAndSignature(
-            row_loops, loop_data(function), loop_types(function.inputs + 1), 4, function.inputs, 1,
-            cnp.PyUFunc_None, function.name, function.doc, 0, function.signature)
-    return created
-
-
-cdef const RowFunction *find_row_function(name) except NULL:
-    cdef int i
-    cdef bytes wanted = name.encode()
-    for i in range(ROW_FUNCTIONS):
-        if row_functions[i].name == wanted:
-            return &row_functions[i]
-    raise KeyError(name)
-
-
-def evaluate_rows(name, tuple operands):
-    """Run a row function along the middle axis of arrays of three.
-
-    Parameters
-    ----------
-    name : str
-        Of a row function.
-    operands : tuple of ndarray
-        Its inputs, then the output: C-contiguous, native, of one shape and one of float16, float32,
-        float64. The output is one of the inputs, exactly, or overlaps none.
-    """
-    cdef Rows rows
-    cdef cnp.ndarray array = operands[0]
-    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(array), inner = array.shape[2]
-    cdef bint done
-    cdef FPState state
-    cdef int i
-    rows.function = find_row_function(name)
-    if len(operands) != rows.function.inputs + 1:
-        raise TypeError(f"{name} takes {rows.function.inputs} inputs and an output")
-    rows.n, rows.flags = array.shape[1], HALF if size == 2 else 0
-    # Without an axis behind, the rows of all runs are one run.
-    rows.runs = 1 if inner == 1 else array.shape[0]
-    rows.count = array.shape[0] if inner == 1 else inner
-    if array.size == 0:
-        return
-    for i in range(rows.function.inputs + 1):
-        array = operands[i]
-        rows.data[i] = <char *> cnp.PyArray_DATA(array)
-        rows.step[i] = inner * size
-        rows.row_step[i] = rows.n * size if inner == 1 else size
-        rows.run_step[i] = rows.n * inner * size
-    with nogil:
-        state = fp_save()
-        choose_form(&rows, size)
-        done = (
-            compute_rows(&rows, <const double *> NULL) if size == 8
-            else compute_rows(&rows, <const float *> NULL)
-        )
-        fp_restore(state)
-    if not done:
-        raise MemoryError(f"no memory for the rows of {name}")

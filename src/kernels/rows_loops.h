@@ -37,9 +37,9 @@
 S3S4_UNUSED
 static void S3S4_LOOP(ptrdiff_t groups, ptrdiff_t w, const char *const *in,
                       const ptrdiff_t *in_step, char *out, ptrdiff_t out_step,
-                      const S3S4_T *values, S3S4_T *totals, S3S4_T *rests) {
-    S3S4_T *sum_0 = totals, *sum_1 = totals + (S3S4_REDUCTION_1 ? S3S4_ROW_SLOTS : 0);
-    S3S4_T *rest_0 = rests, *rest_1 = rests + (S3S4_REDUCTION_1 ? S3S4_ROW_SLOTS : 0);
+                      const S3S4_T *values, S3S4_T *sums, ptrdiff_t slots) {
+    S3S4_T *sum_0 = sums, *rest_0 = sums + slots;
+    S3S4_T *sum_1 = sums + 2 * slots, *rest_1 = sums + 3 * slots;
     ptrdiff_t j = 0;
 #if S3S4_REDUCES
     for (; j + 4 <= groups; j += 4) {
@@ -92,17 +92,17 @@ static void S3S4_LOOP(ptrdiff_t groups, ptrdiff_t w, const char *const *in,
 /* All lanes of a contiguous row, a multiple of four groups: the slots may stay in registers. */
 S3S4_UNUSED
 static void S3S4_LANES(ptrdiff_t groups, const char *const *in, char *out, const S3S4_T *values,
-                       S3S4_T *totals, S3S4_T *rests) {
+                       S3S4_T *sums, ptrdiff_t slots) {
     S3S4_T sum_0[S3S4_ROW_LANES], sum_1[S3S4_ROW_LANES];
     S3S4_T rest_0[S3S4_ROW_LANES], rest_1[S3S4_ROW_LANES], value[S3S4_ROW_VALUES];
     const ptrdiff_t out_step = sizeof sum_0, in_step[] = {sizeof sum_0, sizeof sum_0};
     ptrdiff_t j;
     int v;
     for (v = 0; v < S3S4_ROW_VALUES; v++) value[v] = values[v * S3S4_ROW_WIDTH];
-    memcpy(sum_0, totals, sizeof sum_0);
-    memcpy(rest_0, rests, sizeof rest_0);
-    memcpy(sum_1, totals + S3S4_ROW_SLOTS, sizeof sum_1);
-    memcpy(rest_1, rests + S3S4_ROW_SLOTS, sizeof rest_1);
+    memcpy(sum_0, sums, sizeof sum_0);
+    memcpy(rest_0, sums + slots, sizeof rest_0);
+    memcpy(sum_1, sums + 2 * slots, sizeof sum_1);
+    memcpy(rest_1, sums + 3 * slots, sizeof rest_1);
     for (j = 0; j < groups; j += 4) {
         const S3S4_T *a = (const S3S4_T *)in[0] + j * S3S4_ROW_LANES;
         const S3S4_T *b = (const S3S4_T *)in[1] + j * S3S4_ROW_LANES;
@@ -123,11 +123,11 @@ static void S3S4_LANES(ptrdiff_t groups, const char *const *in, char *out, const
                                         s[1]);
         }
     }
-    memcpy(totals, sum_0, sizeof sum_0);
-    memcpy(rests, rest_0, sizeof rest_0);
+    memcpy(sums, sum_0, sizeof sum_0);
+    memcpy(sums + slots, rest_0, sizeof rest_0);
     if (S3S4_REDUCTION_1) {
-        memcpy(totals + S3S4_ROW_SLOTS, sum_1, sizeof sum_1);
-        memcpy(rests + S3S4_ROW_SLOTS, rest_1, sizeof rest_1);
+        memcpy(sums + 2 * slots, sum_1, sizeof sum_1);
+        memcpy(sums + 3 * slots, rest_1, sizeof rest_1);
     }
 }
 #endif

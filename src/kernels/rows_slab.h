@@ -7,6 +7,9 @@
  *   lanes are added until one is left, and the pieces are added in order.
  * - Lanes are what registers hold: a row of 192 elements or more fills two of AVX2 or one of
  *   AVX-512 with floats. Shorter rows have fewer lanes, because to add them up takes time as well.
+ * - Working space is the caller's: a stack may hold less than many columns take. The values of the
+ *   phases come first, then the sums of each piece, then the slots of each thread's piece: totals,
+ *   then rests, of one reduction after the other.
  * - Rows side by side are one loop over columns; a row by itself has its lanes as columns. Which
  *   lanes are computed together, and how many elements of a maximum, changes no bit.
  */
@@ -26,7 +29,10 @@
 #define S3S4_ROW_WIDTH 256   /* most columns, and most that several elements of each make */
 #define S3S4_ROW_ALONE 128   /* most elements of a row by itself that are computed together */
 #define S3S4_ROW_SLOTS 1024  /* most lanes times columns */
-#define S3S4_ROW_PARTS 1024  /* most pieces times columns: rows of several pieces are in slabs of 16 */
+
+/* Elements that a row by itself takes as working space: see s3s4_row_space. */
+#define S3S4_ROW_ALONE_SPACE                                                              \
+    (S3S4_ROW_VALUES * S3S4_ROW_WIDTH + 2 * S3S4_ROW_SUMS * (S3S4_ROW_PIECES + S3S4_ROW_ALONE))
 
 /* What the loops of a phase reduce to, and what they touch: see rows_loops.h. */
 #define S3S4_ROW_NONE 0
@@ -57,6 +63,7 @@ typedef struct {
     ptrdiff_t lanes, pieces, piece;
     /* and what changes no bit: columns and elements of each that are computed together. */
     ptrdiff_t panel, spread, summed_spread;
+    ptrdiff_t slots; /* of a reduction */
 } s3s4_slab;
 
 static inline void s3s4_row_divide(s3s4_slab *slab, int inputs, ptrdiff_t size) {
@@ -82,6 +89,15 @@ static inline void s3s4_row_divide(s3s4_slab *slab, int inputs, ptrdiff_t size) 
         slab->spread *= 2;
     if (slab->panel == columns)
         slab->summed_spread = slab->spread < slab->lanes ? slab->spread : slab->lanes;
+    slab->slots = slab->lanes * slab->panel;
+    if (slab->slots < width) slab->slots = width;
+}
+
+/* Elements of working space of a slab that is divided, when its pieces go to so many threads.
+ * Fewer columns take no more. */
+static inline ptrdiff_t s3s4_row_space(const s3s4_slab *slab, int threads) {
+    return S3S4_ROW_VALUES * S3S4_ROW_WIDTH +
+           2 * S3S4_ROW_SUMS * (slab->pieces * slab->columns + threads * slab->slots);
 }
 
 #endif

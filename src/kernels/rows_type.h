@@ -12,24 +12,14 @@ typedef struct {
     int inputs, phases;
     int first[S3S4_ROW_PHASES], count[S3S4_ROW_PHASES], end[S3S4_ROW_PHASES];
     int is_total[S3S4_ROW_PHASES][S3S4_ROW_SUMS];
-    /* Groups of w columns; totals[i] and rests[i] take what column i adds up to. */
+    /* Groups of w columns; slot i takes what column i adds up to. */
     void (*loop[S3S4_ROW_PHASES + 1])(ptrdiff_t, ptrdiff_t, const char *const *, const ptrdiff_t *,
-                                      char *, ptrdiff_t, const S3S4_T *, S3S4_T *, S3S4_T *);
+                                      char *, ptrdiff_t, const S3S4_T *, S3S4_T *, ptrdiff_t);
     /* The same for all lanes of a contiguous row, a multiple of four groups; it may be NULL. */
     void (*lanes[S3S4_ROW_PHASES])(ptrdiff_t, const char *const *, char *, const S3S4_T *,
-                                   S3S4_T *, S3S4_T *);
+                                   S3S4_T *, ptrdiff_t);
     void (*finish[S3S4_ROW_PHASES])(ptrdiff_t, S3S4_T *);
 } S3S4_K(s3s4_rows);
-
-typedef struct {
-    S3S4_T values[S3S4_ROW_VALUES * S3S4_ROW_WIDTH];
-    S3S4_T totals[S3S4_ROW_SUMS * S3S4_ROW_PARTS], rests[S3S4_ROW_SUMS * S3S4_ROW_PARTS];
-} S3S4_K(s3s4_row_results);
-
-/* Reductions of one phase: a slot for each lane of each column of a panel. */
-typedef struct {
-    S3S4_T totals[S3S4_ROW_SUMS * S3S4_ROW_SLOTS], rests[S3S4_ROW_SUMS * S3S4_ROW_SLOTS];
-} S3S4_K(s3s4_row_sums);
 
 /* Take terms into a slot. */
 S3S4_INLINE void S3S4_K(s3s4_row_take)(int reduction, S3S4_T *sum, S3S4_T *rest, S3S4_T term) {
@@ -53,7 +43,7 @@ S3S4_INLINE void S3S4_K(s3s4_row_take_4)(int reduction, S3S4_T *sum, S3S4_T *res
 static inline void S3S4_K(s3s4_row_part)(
     const S3S4_K(s3s4_rows) *rows, int phase, const s3s4_slab *slab, ptrdiff_t column,
     ptrdiff_t columns, ptrdiff_t lanes, ptrdiff_t spread, ptrdiff_t start, ptrdiff_t stop,
-    const S3S4_T *values, S3S4_K(s3s4_row_sums) *sums) {
+    const S3S4_T *values, S3S4_T *sums) {
     const int has_lanes = phase < rows->phases && rows->lanes[phase] && columns == 1 &&
                           spread == S3S4_ROW_LANES && lanes == spread;
     ptrdiff_t lane, i;
@@ -62,8 +52,7 @@ static inline void S3S4_K(s3s4_row_part)(
         /* Four rounds at a time in registers, the others, and elements that fill no round. */
         const ptrdiff_t first = has_lanes ? rounds & ~(ptrdiff_t)3 : 0;
         const ptrdiff_t ends[3] = {first, rounds, left > 0 ? rounds + 1 : rounds};
-        S3S4_T *totals = sums ? sums->totals + lane * columns : NULL;
-        S3S4_T *rests = sums ? sums->rests + lane * columns : NULL;
+        S3S4_T *to = sums + lane * columns;
         ptrdiff_t round = 0;
         for (int step = 0; step < 3; step++) {
             const ptrdiff_t at = start + round * lanes + lane, groups = ends[step] - round;
@@ -76,10 +65,10 @@ static inline void S3S4_K(s3s4_row_part)(
                 in[i] = slab->in[i] + at * slab->in_step[i] + column * (ptrdiff_t)sizeof(S3S4_T);
                 in_step[i] = lanes * slab->in_step[i];
             }
-            if (step == 0) rows->lanes[phase](groups, in, out, values, totals, rests);
+            if (step == 0) rows->lanes[phase](groups, in, out, values, to, slab->slots);
             else
                 rows->loop[phase](groups, w, in, in_step, out, lanes * slab->out_step, values,
-                                  totals, rests);
+                                  to, slab->slots);
             round = ends[step];
         }
     }
@@ -132,22 +121,23 @@ static inline void S3S4_K(s3s4_row_settle)(ptrdiff_t n, S3S4_T *totals, S3S4_T *
     }
 }
 
-/* One piece of a phase; its reductions go to their place among the results. */
+/* One piece of a phase, by one of the threads; its reductions go to their place in the space. */
 S3S4_UNUSED
 static void S3S4_K(s3s4_row_piece)(const S3S4_K(s3s4_rows) *rows, int phase,
-                                   const s3s4_slab *slab, ptrdiff_t piece,
-                                   S3S4_K(s3s4_row_results) *results) {
+                                   const s3s4_slab *slab, ptrdiff_t piece, S3S4_T *space,
+                                   int thread) {
     const ptrdiff_t start = piece * slab->piece, columns = slab->columns;
     const ptrdiff_t left = slab->n - start;
     const ptrdiff_t stop = start + (left < slab->piece ? left : slab->piece);
     ptrdiff_t lanes = slab->spread, spread = slab->spread, panel = columns, block = stop - start;
     ptrdiff_t column, j, i, half;
-    S3S4_K(s3s4_row_sums) sums;
+    S3S4_T *parts = space + S3S4_ROW_VALUES * S3S4_ROW_WIDTH;
+    S3S4_T *sums = space + s3s4_row_space(slab, thread);
     const int *is_total;
     int count, r, adds_up = 0;
     if (phase == rows->phases) {
         S3S4_K(s3s4_row_part)(rows, phase, slab, 0, columns, lanes, spread, start, stop,
-                              results->values, NULL);
+                              space, sums);
         return;
     }
     is_total = rows->is_total[phase];
@@ -162,32 +152,29 @@ static void S3S4_K(s3s4_row_piece)(const S3S4_K(s3s4_rows) *rows, int phase,
         const ptrdiff_t slots = lanes * width;
         for (r = 0; r < count; r++) {
             const S3S4_T neutral = is_total[r] ? 0 : -(S3S4_T)INFINITY;
-            S3S4_T *total = sums.totals + r * S3S4_ROW_SLOTS;
+            S3S4_T *total = sums + 2 * r * slab->slots;
             for (i = 0; i < slots; i++) total[i] = neutral;
-            if (is_total[r])
-                memset(sums.rests + r * S3S4_ROW_SLOTS, 0, (size_t)slots * sizeof(S3S4_T));
+            if (is_total[r]) memset(total + slab->slots, 0, (size_t)slots * sizeof(S3S4_T));
         }
         for (j = start; j < stop; j += block) {
             for (r = 0; r < count; r++)
                 if (j > start && is_total[r])
-                    S3S4_K(s3s4_row_settle)(slots, sums.totals + r * S3S4_ROW_SLOTS,
-                                            sums.rests + r * S3S4_ROW_SLOTS);
+                    S3S4_K(s3s4_row_settle)(slots, sums + 2 * r * slab->slots,
+                                            sums + (2 * r + 1) * slab->slots);
             S3S4_K(s3s4_row_part)(rows, phase, slab, column, width, lanes, spread, j,
-                                  stop - j < block ? stop : j + block, results->values + column,
-                                  &sums);
+                                  stop - j < block ? stop : j + block, space + column, sums);
         }
         for (r = 0; r < count; r++) {
-            S3S4_T *total = sums.totals + r * S3S4_ROW_SLOTS;
-            S3S4_T *rest = sums.rests + r * S3S4_ROW_SLOTS;
-            const ptrdiff_t at = (r * slab->pieces + piece) * columns + column;
+            S3S4_T *total = sums + 2 * r * slab->slots, *rest = total + slab->slots;
+            S3S4_T *to = parts + (2 * r * slab->pieces + piece) * columns + column;
             if (width == 1) S3S4_K(s3s4_row_fold)(is_total[r], lanes, total, rest);
             else
                 for (half = slots / 2; half >= width; half /= 2)
                     S3S4_K(s3s4_row_merge)(is_total[r], half, total, rest, total + half,
                                            rest + half);
-            memcpy(results->totals + at, total, (size_t)width * sizeof(S3S4_T));
+            memcpy(to, total, (size_t)width * sizeof(S3S4_T));
             if (is_total[r])
-                memcpy(results->rests + at, rest, (size_t)width * sizeof(S3S4_T));
+                memcpy(to + slab->pieces * columns, rest, (size_t)width * sizeof(S3S4_T));
         }
     }
 }
@@ -195,24 +182,24 @@ static void S3S4_K(s3s4_row_piece)(const S3S4_K(s3s4_rows) *rows, int phase,
 /* The row values that all pieces of a phase lead to. */
 S3S4_UNUSED
 static void S3S4_K(s3s4_row_finish)(const S3S4_K(s3s4_rows) *rows, int phase,
-                                    const s3s4_slab *slab, S3S4_K(s3s4_row_results) *results) {
-    const ptrdiff_t n = slab->columns, w = slab->spread * n;
+                                    const s3s4_slab *slab, S3S4_T *space) {
+    const ptrdiff_t n = slab->columns, w = slab->spread * n, of_pieces = slab->pieces * n;
     ptrdiff_t i, have;
     int r, v;
     if (phase == rows->phases) return;
     for (r = 0; r < rows->count[phase]; r++) {
         const int is_total = rows->is_total[phase][r];
-        S3S4_T *totals = results->totals + r * slab->pieces * n;
-        S3S4_T *rests = results->rests + r * slab->pieces * n;
+        S3S4_T *totals = space + S3S4_ROW_VALUES * S3S4_ROW_WIDTH + 2 * r * of_pieces;
+        S3S4_T *rests = totals + of_pieces;
         for (i = 1; i < slab->pieces; i++)
             S3S4_K(s3s4_row_merge)(is_total, n, totals, rests, totals + i * n, rests + i * n);
         if (is_total) S3S4_K(s3s4_row_settle)(n, totals, rests);
-        memcpy(results->values + (rows->first[phase] + r) * S3S4_ROW_WIDTH, totals,
+        memcpy(space + (rows->first[phase] + r) * S3S4_ROW_WIDTH, totals,
                (size_t)n * sizeof(S3S4_T));
     }
-    if (rows->finish[phase]) rows->finish[phase](n, results->values);
+    if (rows->finish[phase]) rows->finish[phase](n, space);
     for (v = rows->first[phase]; v < rows->end[phase]; v++) {
-        S3S4_T *value = results->values + v * S3S4_ROW_WIDTH;
+        S3S4_T *value = space + v * S3S4_ROW_WIDTH;
         if (n == 1)
             for (i = 1; i < w; i++) value[i] = value[0];
         else
@@ -221,16 +208,16 @@ static void S3S4_K(s3s4_row_finish)(const S3S4_K(s3s4_rows) *rows, int phase,
     }
 }
 
-/* Every phase of adjacent rows, serially. */
+/* Every phase of adjacent rows, serially, in a space for one thread. */
 S3S4_UNUSED
-static void S3S4_K(s3s4_row_slab)(const S3S4_K(s3s4_rows) *rows, s3s4_slab *slab) {
-    S3S4_K(s3s4_row_results) results;
+static void S3S4_K(s3s4_row_slab)(const S3S4_K(s3s4_rows) *rows, s3s4_slab *slab,
+                                  S3S4_T *space) {
     ptrdiff_t piece;
     int phase;
     s3s4_row_divide(slab, rows->inputs, sizeof(S3S4_T));
     for (phase = 0; phase <= rows->phases; phase++) {
         for (piece = 0; piece < slab->pieces; piece++)
-            S3S4_K(s3s4_row_piece)(rows, phase, slab, piece, &results);
-        S3S4_K(s3s4_row_finish)(rows, phase, slab, &results);
+            S3S4_K(s3s4_row_piece)(rows, phase, slab, piece, space, 0);
+        S3S4_K(s3s4_row_finish)(rows, phase, slab, space);
     }
 }

@@ -173,9 +173,10 @@ def row_table(rows: Phases, kind: str) -> str:
         "S3S4_UNUSED",
         f"static void s3s4_{name}_row_{kind}(ptrdiff_t n, {pointers}, {ctype} *out) {{",
         f"    s3s4_slab slab = {{n, 1, {sources}, {{0}}, (char *)out, "
-        "sizeof *out, 0, 0, 0, 0, 0, 0};",
+        "sizeof *out, 0, 0, 0, 0, 0, 0, 0};",
+        f"    {ctype} space[S3S4_ROW_ALONE_SPACE];",
         "    for (int i = 0; i < S3S4_ROW_INPUTS; i++) slab.in_step[i] = sizeof *out;",
-        f"    s3s4_row_slab_{kind}(&s3s4_{name}_phases_{kind}, &slab);",
+        f"    s3s4_row_slab_{kind}(&s3s4_{name}_phases_{kind}, &slab, space);",
         "}",
     ])  # fmt: skip
 

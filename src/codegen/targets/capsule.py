@@ -27,7 +27,8 @@ API = """\
  * <name>_array_<f32|f64>(n, x, x_stride, ..., out, out_stride) computes n elements. Strides are in
  * bytes; 0 repeats one value. out may be one of the inputs, and may overlap them.
  * <name>_rows_<f32|f64>(count, n, x, x_row_stride, x_stride, out, out_row_stride, out_stride)
- * computes count rows of n elements, <name>_vjp_rows_... takes g before x. out may be one of them.
+ * computes count rows of n elements, <name>_vjp_rows_... takes g before x. out may be one of them;
+ * in the place of g it takes memory, and is NaN where there is none.
  * <name>_packed_f64(n, arguments) takes x and the parameters from an array.
  */
 #ifndef S3S4_API_H

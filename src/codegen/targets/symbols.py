@@ -13,7 +13,7 @@ def header(family: Family) -> str:
     lines = [
         "/* Generated from src/formulas: the C functions that others call. After the tables. */",
         "typedef void (*s3s4_loop)(char **, const ptrdiff_t *, const ptrdiff_t *, void *);",
-        "static s3s4_loop s3s4_loop_f32, s3s4_loop_f64; /* of the ufuncs, set by kernels.pyx */",
+        "static s3s4_loop s3s4_loop_f32, s3s4_loop_f64; /* set by kernels.pyx */",
         "static s3s4_loop s3s4_row_loop_f32, s3s4_row_loop_f64;",
     ]
     for index, function in enumerate(family.functions):
