@@ -5,7 +5,7 @@
  *   and neighbours, nor on the axis, the layout, the threads. A row is divided into pieces. Element
  *   j of a piece goes to lane j modulo their number, each lane adds up in order, the halves of the
  *   lanes are added until one is left, and the pieces are added in order.
- * - Lanes are what registers hold: a row of 192 elements or more fills two of AVX2 or one of
+ * - Lanes are what registers hold: a row of 64 elements or more fills two of AVX2 or one of
  *   AVX-512 with floats. Shorter rows have fewer lanes, because to add them up takes time as well.
  * - Working space is the caller's: a stack may hold less than many columns take. The values of the
  *   phases come first, then the sums of each piece, then the slots of each thread's piece: totals,
@@ -22,7 +22,7 @@
 
 #define S3S4_ROW_INPUTS 2
 #define S3S4_ROW_LANES 16    /* most lanes */
-#define S3S4_ROW_PER_LANE 12 /* elements that each lane has at least, if there are several */
+#define S3S4_ROW_PER_LANE 4  /* elements that each lane has at least, if there are several */
 #define S3S4_ROW_TERMS 1024  /* that a lane adds up before what they lost is added to the sum */
 #define S3S4_ROW_PIECE 2048  /* least elements of a piece */
 #define S3S4_ROW_PIECES 64   /* most pieces */
