@@ -73,14 +73,16 @@ PyMODINIT_FUNC PyInit_held(void) {
 """
 
 
-# There is no memory while `refusing`.
+# There is no memory for more than a page while `refusing`: threads need some of their own.
 REFUSES = """
 #include <stddef.h>
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
 int refusing;
-void *malloc(size_t size) { return refusing ? NULL : __libc_malloc(size); }
-void *calloc(size_t n, size_t size) { return refusing ? NULL : __libc_calloc(n, size); }
+void *malloc(size_t size) { return refusing && size > 4095 ? NULL : __libc_malloc(size); }
+void *calloc(size_t n, size_t size) {
+    return refusing && n * size > 4095 ? NULL : __libc_calloc(n, size);
+}
 """
 
 
