@@ -24,7 +24,7 @@ from codegen.passes import (
 from codegen.targets.c_elements import BLOCKS, TAKEN, TYPES, element, language
 from codegen.text import Writer
 
-SHORT = {8: "S3S4_FMA", 24: "S3S4_REGISTERS >= 32"}
+SHORT = {8: "S3S4_FMA", 26: "S3S4_REGISTERS >= 32"}
 """Operations up to which one loop is better than several, by what it needs."""
 HEAD = """\
 /* s3s4.h: every activation as C99 functions, generated from src/formulas.
