@@ -22,10 +22,10 @@ def sum_to_shape(terms: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     axes = [axis for axis in range(terms.ndim) if axis < leading or shape[axis - leading] == 1]
     if not axes:
         return terms
+    if not terms.size:
+        return np.zeros(shape, terms.dtype)
     kept = [length for axis, length in enumerate(terms.shape) if axis not in axes]
     totals = np.moveaxis(terms, axes, range(len(axes))).reshape(-1, *kept)
-    if not len(totals):
-        return np.zeros(shape, terms.dtype)
     rests = np.zeros_like(totals)
     with np.errstate(all="ignore"):
         while len(totals) > 1:

@@ -115,6 +115,20 @@ def test_empty(activation, shape):
 
 
 @of_each_kind_with_parameters
+@pytest.mark.parametrize(
+    ("shape", "narrow"), [((3, 0), (1, 0)), ((3, 0), (1,)), ((0, 3), (3,)), ((2, 3, 0), (3, 1))]
+)
+@pytest.mark.parametrize("dtype", ["float16", "float64", "longdouble"])
+def test_parameters_of_empty_arrays(activation, shape, narrow, dtype):
+    grad_output, x, parameter = (np.ones(s, dtype) for s in (shape, shape, narrow))
+    parameters = [parameter] * len(activation.parameters)
+    _, *grads = activation.backward(grad_output, x, *parameters)
+    for grad in grads:
+        np.testing.assert_array_equal(grad, np.zeros(narrow))
+        assert grad.shape == narrow
+
+
+@of_each_kind_with_parameters
 @pytest.mark.parametrize(("dtype", "parameter"), [("float32", -1.5), ("float64", 5.0)])
 def test_a_million_terms_are_added_accurately(activation, dtype, parameter):
     n = 1_000_000
