@@ -271,7 +271,8 @@ def table(dense: int) -> str:
         " `python tests/tools/sweep.py` looks for what leaves it. Magnitudes are 0, or from the"
         " smallest normal number (x: from the smallest) to a sixteenth of the largest, or infinite,"
         " but for: alpha of celu, eps of s3_smooth, not infinite; b of rational_softsign, by x, not"
-        " infinite; 1/beta of softplus, by beta, up to 2^60; x of s4 by x and of swish by beta, up"
+        " infinite; 1/beta of softplus, by beta, up to 2^60; k of s4 by x, up to 2^100 in float32"
+        " and 2^960 in float64; x of s4 by x and of swish by beta, up"
         " to √largest / 2 or infinite. An infinite slope or height times 0 is NaN. Where beta x of"
         " softplus is its threshold to within rounding, either side may be taken.",
         "",
