@@ -36,8 +36,12 @@ PARAMETERS: Mapping[tuple[str, str], Callable[[np.ndarray, np.floating], np.ndar
     ("celu", "alpha"): lambda p, tiny: (p >= tiny) & np.isfinite(p),
     ("softplus", "beta"): lambda p, tiny: np.abs(p) >= tiny,
 }
+STEEPEST = {"f": 2.0**100, "d": 2.0**960}
 SLOPES: Mapping[tuple[str, str | None], Callable[..., np.ndarray]] = {
-    ("s4", "x"): lambda x, k: np.isfinite(4 * x * x) | np.isinf(x),
+    ("s4", "x"): lambda x, k: (
+        (np.isfinite(4 * x * x) | np.isinf(x))
+        & ((np.abs(k) <= STEEPEST[k.dtype.char]) | np.isinf(k))
+    ),
     ("swish", "beta"): lambda x, beta: np.isfinite(4 * x * x) | np.isinf(x),
     ("softplus", "beta"): lambda x, beta, threshold: np.abs(beta) >= 2.0**-60,
     ("rational_softsign", "x"): lambda x, a, b: np.isfinite(b),
