@@ -308,7 +308,8 @@ def test_three_parameters_work(tmp_path):
         assert np.allclose(plane(one[0][::2], *one[1:2], one[2][::2], c), expected[::2], rtol=1e-5)
     operands = np.broadcast_arrays(np.float64(2), x, a, b, c)
     outputs = tuple(np.empty_like(x) for _ in range(4))
-    module.evaluate("plane_backward", tuple(np.array(v) for v in operands), outputs, 3)
+    inputs = tuple(np.array(v) for v in operands)
+    module.evaluate("plane_backward", x.shape, inputs, outputs, 3)
     for found, expected in zip(outputs, (2 * a, 2 * x, 2.0, -2.0), strict=True):
         assert (found == expected).all()
 

@@ -3,8 +3,8 @@
 # Design:
 # - Rows take memory. Where there is none they are computed one by one, in place; what cannot be
 #   (half precision, an output in the place of the gradient) ends in MemoryError.
-# - NumPy's loops set that error themselves, as NumPy's own do, and take the GIL for it. The loops of
-#   C callers never do: they may hold it, or have none. Their rows are NaN then.
+# - NumPy's loops set that error themselves, as NumPy's own do, and take the GIL for it. The loops
+#   of C callers never do: they may hold it, or have none. Their rows are NaN then.
 
 cdef extern from *:
     """
