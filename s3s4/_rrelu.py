@@ -31,7 +31,7 @@ def rrelu_training(
     Raises
     ------
     TypeError
-        If rng is not a generator, or x does not hold real numbers.
+        If rng is not a generator, x does not hold real numbers, or lower or upper is no number.
     ValueError
         If lower or upper is not finite, or lower > upper.
 
@@ -46,6 +46,9 @@ def rrelu_training(
     """
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be a numpy.random.Generator, not {type(rng).__name__}")
+    for name, value in (("lower", lower), ("upper", upper)):
+        if np.ndim(value):
+            raise TypeError(f"{name} must be a number, not {type(value).__name__}")
     if not -np.inf < lower <= upper < np.inf:
         raise ValueError(f"lower and upper must be finite and in order, not {lower} and {upper}")
     taken = _containers.take_eager("x", x)

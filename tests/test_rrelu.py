@@ -49,6 +49,8 @@ def test_special_values_and_types():
         ((1.0, 5), TypeError, "rng"),
         ((1.0, np.random), TypeError, "rng"),
         ((1.0, np.random.default_rng(), 0.5, 0.25), ValueError, "lower and upper"),
+        ((1.0, np.random.default_rng(), np.zeros(2)), TypeError, "lower must be a number"),
+        ((1.0, np.random.default_rng(), 0.0, [0.5]), TypeError, "upper must be a number"),
         ((1.0, np.random.default_rng(), np.nan), ValueError, "lower and upper"),
         ((1.0, np.random.default_rng(), 0.0, np.inf), ValueError, "lower and upper"),
         ((1j, np.random.default_rng()), TypeError, "x must hold real"),
