@@ -19,13 +19,15 @@ FLOATS: dict[type[np.generic], type[np.generic]] = {
     np.float64: np.float64,
 }
 """Types in memory, and the types of their arithmetic."""
-REGISTERS: dict[type[np.generic], int] = {np.float16: 56, np.float32: 48, np.float64: 64}
+REGISTERS: dict[type[np.generic], int] = {np.float16: 64, np.float32: 48, np.float64: 64}
 """What a thread may use: for five blocks at a time on a processor, four of the wider types.
 
 Sixteen bytes are eight halves, which a thread holds as floats at the same time. Indices of 64 bits
 take `WIDE_REGISTERS` more.
 """
 WIDE_REGISTERS = 8
+GRADIENT_REGISTERS = {np.float16: 80, np.float32: 48, np.float64: 96}
+"""What it may use for several gradients, which would spill: for three blocks, and two."""
 NARROW = 1 << 30
 """Axes and strides below this are indexed with 32 bits: a product of two takes one instruction."""
 
@@ -35,9 +37,10 @@ def width(dtype: Any) -> int:
     return ALIGNMENT // int(np.dtype(dtype).itemsize)
 
 
-def registers(dtype: Any, index: Any = np.int32) -> int:
+def registers(function: str, dtype: Any, index: Any = np.int32) -> int:
     """What a thread may use of the registers."""
-    return REGISTERS[dtype] + (WIDE_REGISTERS if index is np.int64 else 0)
+    usual = GRADIENT_REGISTERS if function.endswith("_backward") else REGISTERS
+    return usual[dtype] + (WIDE_REGISTERS if index is np.int64 else 0)
 
 
 @cache
@@ -104,7 +107,7 @@ def kernel(
     python = text(function, form, dtype, uniform, index)
     if SIMULATED:
         return cuda.jit(python)
-    compiled = cuda.jit(max_registers=registers(dtype, index))(python)
+    compiled = cuda.jit(max_registers=registers(function, dtype, index))(python)
     name = f"{function}, {form}, {np.dtype(dtype)}, {index.__name__}, {uniform=}"
     stored.keep(compiled, name)
     return compiled

@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, freethreading_compatible=True
 """What this build holds, which instruction sets the processor has, and how fast it waits."""
 # Design: a module of its own, built for any processor, so that no kernels module is ever loaded
 # to find out that it must not be, or what must be set before.

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-# cython: cdivision=True, embedsignature=False
+# cython: cdivision=True, embedsignature=False, freethreading_compatible=True
 """The CPU kernels of one variant: ufunc inner loops, and any layout in cache-sized blocks.
 
 Compiled once a variant (src/meson.build), from the same text. Knows no function by name: all come

@@ -164,7 +164,7 @@ def compiled(function: str, text: Any, form: str, dtype: str) -> Kernel:
         function,
         form,
         dtype,
-        registers(np.dtype(dtype).type, np.int64 if form.endswith("wide") else np.int32),
+        registers(function, np.dtype(dtype).type, np.int64 if form.endswith("wide") else np.int32),
         sum(type(a).__name__ == "Array" and a.ndim != 3 for a in arguments),
         1
         if "reduce" in form
