@@ -251,7 +251,8 @@ class Activation(Described):
         """Value and derivative, in two calls where a library knows no ufunc of two results."""
         device = options.pop("device")
         try:
-            return ufunc(*values, **options)  # type: ignore[no-any-return]
+            value, derivative = ufunc(*values, **options)
+            return value, derivative
         except (TypeError, NotImplementedError, AttributeError):
             outs = options.pop("out", (None, None))
             calls: list[Any] = [self, self.derivative]
