@@ -175,7 +175,8 @@ def evaluate_rows(name: str, inputs: Sequence[ndarray], axis: Any, out: Any) -> 
     axis %= x.ndim
     runs = (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
     kernels.evaluate_rows(name, tuple([array.reshape(runs) for array in (*inputs, out)]))
-    return out  # type: ignore[no-any-return]
+    filled: np.ndarray = out
+    return filled
 
 
 def backward(
