@@ -140,7 +140,7 @@ def _refuse_the_input(output: os.stat_result, source: BufferedReader | None) -> 
 def _replacing(target: str) -> Iterator[IO[bytes]]:
     """Give a new file that takes the place of `target` when the block ends without an exception."""
     old = None
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError):  # then there is nothing to replace
         old = os.stat(target)
     if old is not None:
         # What may not be written may not be replaced either, though the folder would allow it.
@@ -160,7 +160,7 @@ def _replacing(target: str) -> Iterator[IO[bytes]]:
         with _telling_of_in_place(old):
             os.replace(temporary, target)
     except BaseException:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):  # it has its name already, or was never made
             os.unlink(temporary)
         raise
 
