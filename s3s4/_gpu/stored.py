@@ -67,6 +67,7 @@ class Kept:
 
     def save_overload(self, signature: Any, kernel: Any) -> None:
         """Keep the compiled kernel of a signature, if that can be done."""
+        # A kernel that another release of Numba cannot pickle still runs: it is compiled anew.
         with suppress(Exception):
             data = base64.b64encode(zlib.compress(toolchain.pickled(kernel))).decode()
             _cache.store(self._key(signature, kernel.codegen), data)
