@@ -9,9 +9,10 @@
  * - libgomp ends the process when it cannot start a thread. Before a calling thread's team grows,
  *   as many threads are started and ended here: where that fails, the team is smaller.
  * - OpenMP waits for every worker, also for one that has not begun because its processor does
- *   something else. A loop that took longer than fewer threads would have needed is the sign of it:
- *   for some time fewer are used, the longer the sooner it happens again. A number that holds for
- *   one Python thread alone (`threads()`) is taken at its word.
+ *   something else. Loops earn credit by the time that fewer threads would have needed beyond
+ *   theirs; one that is late costs several times what it lost, since whoever waits for it minds
+ *   more. Without credit, fewer threads are used for some time, the longer the sooner it happens
+ *   again. A number that holds for one Python thread alone (`threads()`) is taken at its word.
  */
 #ifndef S3S4_THREADS_H
 #define S3S4_THREADS_H
@@ -36,18 +37,22 @@ static _Thread_local int s3s4_local_threads; /* 0: the process-wide number holds
 #include <sys/syscall.h>
 #endif
 
-/* Nanoseconds. A worker that sleeps on an idle processor has come within the first. */
+/* Nanoseconds. A worker that sleeps on an idle processor has come within the first; the second
+ * pays for a processor that was away for some 2 ms, as happens on idle machines. */
 enum {
     S3S4_WAKING = 100 * 1000,
+    S3S4_MOST_CREDIT = 10 * 1000 * 1000,
     S3S4_SHORTEST_REST = 20 * 1000 * 1000,
-    S3S4_LONGEST_REST = 1280 * 1000 * 1000,
+    S3S4_LONGEST_REST = 320 * 1000 * 1000,
     S3S4_REFUSED_REST = 1000 * 1000 * 1000
 };
+enum { S3S4_PRICE_OF_LATENESS = 4 };
 
 static pid_t s3s4_home_process;
 static int s3s4_initial_threads;
 static _Atomic int s3s4_resting_threads;          /* as many while it rests */
 static _Atomic int64_t s3s4_rest_end, s3s4_rest; /* a time; how long it was */
+static _Atomic int64_t s3s4_credit = S3S4_MOST_CREDIT;
 static _Thread_local int s3s4_team_size = 1;     /* of the last team of this thread */
 static _Thread_local int64_t s3s4_refused;       /* when a thread could not be started */
 
@@ -183,12 +188,19 @@ static void s3s4_team_end(const s3s4_team *team) {
     if (s3s4_local_threads || !team->own) return;
     const int64_t now = s3s4_now(), fewer = team->threads / 2;
     const int64_t alone = (team->own_end - team->start) * team->tasks / team->own;
-    if (now - team->start <= alone / fewer + S3S4_WAKING) return;
+    const int64_t saved = alone / fewer - (now - team->start);
+    const int is_late = saved < -S3S4_WAKING;
+    const int64_t credit = s3s4_credit + (is_late ? S3S4_PRICE_OF_LATENESS * saved : saved);
+    if (credit >= 0 || !is_late) {
+        s3s4_credit = credit < 0 ? 0 : credit < S3S4_MOST_CREDIT ? credit : S3S4_MOST_CREDIT;
+        return;
+    }
     int64_t rest = s3s4_rest;
-    if (rest && now < s3s4_rest_end + 8 * rest)
+    if (rest && now < s3s4_rest_end + 2 * rest)
         rest = 2 * rest < S3S4_LONGEST_REST ? 2 * rest : S3S4_LONGEST_REST;
     else
         rest = S3S4_SHORTEST_REST;
+    s3s4_credit = 0;
     s3s4_rest = rest;
     s3s4_resting_threads = (int)fewer;
     s3s4_rest_end = now + rest;
