@@ -88,7 +88,7 @@ def parameters(quantity: str) -> tuple[float, ...]:
 def expected(job: Job) -> tuple[Array, ...]:
     """Compute the checked elements from the definition, in long double."""
     x, grad = (a[:CHECKED].astype(np.longdouble) for a in (job.x, job.grad))
-    formula, values = getattr(EXACT, job.quantity), parameters(job.quantity)
+    formula, values = EXACT.formula(job.quantity), parameters(job.quantity)
     result = formula(grad, x, *values) if job.quantity == "s4_backward" else formula(x, *values)
     return result if isinstance(result, tuple) else (result,)
 

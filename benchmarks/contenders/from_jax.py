@@ -21,16 +21,16 @@ def choose(condition: Array, one: float, other: float, x: Array) -> Array:
 
 
 JAX = Definitions(
-    sigmoid=jax.nn.sigmoid,
-    where=jnp.where,
-    choose=choose,
-    clip=jnp.clip,
-    absolute=jnp.absolute,
+    abs=jnp.abs,
     exp=jnp.exp,
     expm1=jnp.expm1,
     log1p=jnp.log1p,
+    ones_like=jnp.ones_like,
     tanh=jnp.tanh,
-    normal=jax.scipy.special.ndtr,
+    where=jnp.where,
+    choose=choose,
+    sigmoid=jax.nn.sigmoid,
+    ndtr=jax.scipy.special.ndtr,
 )
 
 OWN: dict[str, Callable[..., Any]] = {
@@ -58,8 +58,8 @@ def compiled(quantity: str) -> Callable[..., Any]:
     """Compile a quantity; JAX compiles once more for every size."""
     name, what = split(quantity)
     if what == "backward":
-        return jax.jit(lambda grad, x: jax.vjp(getattr(JAX, name), x, K)[1](grad))
-    formula = settled(OWN.get(name) or getattr(JAX, name), quantity)
+        return jax.jit(lambda grad, x: jax.vjp(JAX.formula(name), x, K)[1](grad))
+    formula = settled(OWN.get(name) or JAX.formula(name), quantity)
     formulas: dict[str, Callable[..., Any]] = {
         "": formula,
         "dx": jax.vmap(jax.grad(formula)),

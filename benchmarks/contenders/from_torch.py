@@ -21,16 +21,16 @@ def choose(condition: Any, one: float, other: float, x: Any) -> Any:
 
 
 TORCH = Definitions(
-    sigmoid=torch.sigmoid,
-    where=torch.where,
-    choose=choose,
-    clip=torch.clamp,
-    absolute=torch.absolute,
+    abs=torch.abs,
     exp=torch.exp,
     expm1=torch.expm1,
     log1p=torch.log1p,
+    ones_like=torch.ones_like,
     tanh=torch.tanh,
-    normal=torch.special.ndtr,
+    where=torch.where,
+    choose=choose,
+    sigmoid=torch.sigmoid,
+    ndtr=torch.special.ndtr,
 )
 
 OWN: dict[str, Callable[..., Any]] = {
@@ -63,7 +63,7 @@ OWN: dict[str, Callable[..., Any]] = {
 
 def autograd(x: Any, k: Any, grad: Any) -> Any:
     """Run forward and backward, as a training step of an eager model does."""
-    return torch.autograd.grad(TORCH.s4(x, k), (x, k), grad)
+    return torch.autograd.grad(TORCH.formula("s4")(x, k), (x, k), grad)
 
 
 def eager(job: Job) -> Callable[[], Any]:
@@ -79,7 +79,7 @@ def eager(job: Job) -> Callable[[], Any]:
         value = OWN[name](x.requires_grad_(), *parameters(name))
         ones = torch.ones_like(x)
         return lambda: torch.autograd.grad(value, x, ones, retain_graph=True)[0]
-    return bind(OWN.get(job.quantity) or getattr(TORCH, job.quantity), job.quantity, x, grad)
+    return bind(OWN.get(job.quantity) or TORCH.formula(job.quantity), job.quantity, x, grad)
 
 
 @cache
@@ -90,7 +90,7 @@ def optimised(quantity: str, dtype: torch.dtype) -> Callable[..., Any]:
     small; so it sees a large one first. The cache of compiled graphs does not know that size.
     """
     torch._inductor.config.fx_graph_cache = False
-    definition = OWN.get(quantity) or getattr(TORCH, quantity)
+    definition = OWN.get(quantity) or TORCH.formula(quantity)
     function = settled(definition, quantity)
     # Its compilations are counted and looked up by code object; all formulas would share this one.
     function.__code__ = function.__code__.replace(co_name=quantity)

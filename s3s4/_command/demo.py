@@ -3,11 +3,13 @@
 # Design:
 # - The data are real, need no download and no further dependency: the elevation model of the
 #   Jacksboro fault in Tennessee that Matplotlib ships for its own examples.
-# - The definitions are those of the documentation, one line each and term by term; they share
+# - The definitions are the textbook's, and derivatives follow them term by term; they share
 #   nothing with the formulas that the package is built from, so that a common mistake is unlikely.
 
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from matplotlib.cbook import get_sample_data
 from numpy.typing import NDArray
 
 import s3s4
+from s3s4 import _textbook
 
 Floats = NDArray[np.float64]
 
@@ -81,9 +84,9 @@ def compare(x: Floats) -> list[Comparison]:
         S3, S3', S4 and S4'.
     """
     pairs: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
-        "S3": (s3s4.s3, _s3),
+        "S3": (s3s4.s3, partial(_textbook.s3, _NUMPY)),
         "S3'": (s3s4.s3.derivative, _s3_dx),
-        "S4": (s3s4.s4, _s4),
+        "S4": (s3s4.s4, partial(_textbook.s4, _NUMPY, k=K)),
         "S4'": (s3s4.s4.derivative, _s4_dx),
     }
     return [
@@ -106,13 +109,7 @@ def _sigmoid(x: Floats) -> Floats:
     return 1 / (1 + np.exp(-x))
 
 
-def _softsign(x: Floats) -> Floats:
-    y: Floats = x / (1 + np.abs(x))
-    return y
-
-
-def _s3(x: Floats) -> Floats:
-    return np.where(x <= 0, _sigmoid(x), _softsign(x))
+_NUMPY = SimpleNamespace(abs=np.abs, where=np.where, sigmoid=_sigmoid)
 
 
 def _s3_dx(x: Floats) -> Floats:
@@ -120,14 +117,9 @@ def _s3_dx(x: Floats) -> Floats:
     return np.where(x <= 0, s * (1 - s), 1 / (1 + np.abs(x)) ** 2)
 
 
-def _s4(x: Floats) -> Floats:
-    a = _sigmoid(K * x)
-    return a * _softsign(x) + (1 - a) * _sigmoid(x)
-
-
 def _s4_dx(x: Floats) -> Floats:
     a, s = _sigmoid(K * x), _sigmoid(x)
     left = (1 - a) * s * (1 - s)
     right = a / (1 + np.abs(x)) ** 2
-    y: Floats = K * a * (1 - a) * (_softsign(x) - s) + right + left
+    y: Floats = K * a * (1 - a) * (_textbook.softsign(_NUMPY, x) - s) + right + left
     return y

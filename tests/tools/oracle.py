@@ -1,8 +1,9 @@
 """What every activation is, in 50 digits and straight from its definition.
 
 # Design:
-# - An activation is one line of ``ACTIVATIONS``: its value, never the form the kernels compute.
-#   Its slopes follow from the rules of differentiation below, so no derivative is written twice.
+# - An activation is its definition in textbook.py, never the form the kernels compute: here stands
+#   what that takes from a library, and ``STRICTER``, where terms are to be counted otherwise.
+#   Slopes follow from the rules of differentiation below, so no derivative is written twice.
 # - The error of a sum with cancellation is judged against the sum of the absolute values of its
 #   terms. Every rule therefore returns a ``Sum``, which holds that size beside the total.
 # - The complement 1 - sigma(t) is taken as sigma(-t), and 1 - x/(1 + |x|) likewise has its own
@@ -13,11 +14,14 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import mpmath
 import numpy as np
+
+from s3s4 import _textbook as textbook
 
 mp = mpmath.mp.clone()
 mp.dps = 50
@@ -57,6 +61,8 @@ class Jet(NamedTuple):
         return Jet(times(self.value, other.value), slope)
 
     def __truediv__(self, other: Any) -> "Jet":
+        if jet(other).value.total == 0:
+            return leaf(mp.nan, mp.nan)
         return self * apply(jet(other), lambda t: 1 / t, lambda t: -1 / t**2, lambda t: 2 / t**3)
 
     def __neg__(self) -> "Jet":
@@ -220,50 +226,63 @@ def normal(x: Jet) -> Jet:
     return leaf(value, slope)
 
 
-ZERO, ONE, SIX = map(jet, (0, 1, 6))
+def where(test: bool, yes: Any, no: Any) -> Jet:
+    """Choose one of two quantities; what is not chosen may be no number."""
+    return jet(yes if test else no)
+
+
+def magnitude(x: Jet) -> Jet:
+    """Take |x|."""
+    return -x if x < 0 else x
+
+
+MEANS = SimpleNamespace(
+    abs=magnitude,
+    e=mp.e,
+    expm1=expm1,
+    ndtr=normal,
+    ones_like=lambda x: jet(1),
+    pi=mp.pi,
+    sigmoid=sigmoid,
+    softplus=softplus,
+    tanh=tanh,
+    where=where,
+)
+"""What the textbook takes from a library of arrays, for a quantity of 50 digits."""
+
 SCALE, ALPHA = jet("1.0507009873554804934193349852946"), jet("1.6732632423543772848170429916717")
 STEEP, CUBIC = jet(2 * mp.sqrt(2 / mp.pi)), jet("0.044715")
 
-ACTIVATIONS: Mapping[str, Callable[..., Jet]] = {
+STRICTER: Mapping[str, Callable[..., Jet]] = {
+    # Terms that the textbook counts one by one, though they do not cancel.
     "s3": lambda x: sigmoid(x) if x <= 0 else softsign(x),
     "s4": lambda x, k: blend(k * x, softsign(x), sigmoid(x)),
     "s3_smooth": lambda x, eps: (
         sigmoid(x) if x <= -eps else softsign(x) if x >= eps else join(x, eps)
     ),
-    "sigmoid": lambda x: sigmoid(x),
-    "pss": lambda x, alpha: sigmoid(alpha * x),
     "softsign": softsign,
     "rational_softsign": lambda x, a, b: ratio(x, a, b),
-    "tanh": lambda x: tanh(x),
     "tanhshrink": tanhshrink,
-    "relu": lambda x: x if x > 0 else ZERO,
-    "leaky_relu": lambda x, a: x if x > 0 else a * x,
-    "prelu": lambda x, a: x if x > 0 else a * x,
-    "rrelu": lambda x, lower, upper: x if x > 0 else (lower + upper) / 2 * x,
-    "relu6": lambda x: ZERO if x <= 0 else SIX if x >= 6 else x,
-    "hardtanh": lambda x, min, max: max if x >= max or min >= max else min if x <= min else x,
-    "hardsigmoid": lambda x: ZERO if x <= -3 else ONE if x >= 3 else (x + 3) / 6,
-    "hardswish": lambda x: ZERO if x <= -3 else x if x >= 3 else x * ((x + 3) / 6),
-    "threshold": lambda x, threshold: ONE if x > threshold else ZERO,
-    "softshrink": lambda x, lambd: x - lambd if x > lambd else x + lambd if x < -lambd else ZERO,
-    "hardshrink": lambda x, lambd: x if x > lambd or x < -lambd else ZERO,
-    "elu": lambda x, alpha: x if x > 0 else alpha * expm1(x),
+    # A product or quotient that kernels round.
     "celu": lambda x, alpha: x if x > 0 else alpha * expm1(rounded_once(x / alpha)),
-    "selu": lambda x: SCALE * x if x > 0 else SCALE * ALPHA * expm1(x),
-    "logsigmoid": lambda x: -softplus(-x),
-    "softplus": lambda x, beta, threshold: x if beta * x > threshold else softplus(beta * x) / beta,
-    "silu": lambda x: x * sigmoid(x),
-    "swish": lambda x, beta: x * sigmoid(beta * x),
-    "mish": lambda x: x * tanh(softplus(x)),
-    "gelu": lambda x: x * normal(x),
     "gelu_tanh": lambda x: x * sigmoid(rounded_once(STEEP * (x + CUBIC * x * x * x))),
+    # Constants of more digits than a float has.
+    "selu": lambda x: textbook.selu(MEANS, x, scale=SCALE, alpha=ALPHA),
+}
+"""What is not taken from the textbook as it stands, and why."""
+
+ACTIVATIONS: Mapping[str, Callable[..., Jet]] = {
+    name: STRICTER.get(name) or partial(definition, MEANS)
+    for name, definition in vars(textbook).items()
+    if inspect.isfunction(definition)
 }
 
 
 @cache
 def inputs(activation: str) -> tuple[str, ...]:
     """Name the inputs of an activation, x first."""
-    return tuple(inspect.signature(ACTIVATIONS[activation]).parameters)
+    taken = inspect.signature(getattr(textbook, activation)).parameters.values()
+    return tuple(one.name for one in taken if one.kind is one.POSITIONAL_OR_KEYWORD)[1:]
 
 
 # Each ufunc: its activation, and for each output the input it is the slope by (None: the value).
