@@ -94,7 +94,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("held")
     (folder / "held.c").write_text(MODULE)
     include = ["-I" + sysconfig.get_path("include"), "-I" + s3s4.get_include()]
-    command = [cc, "-shared", "-fPIC", "-pthread", *include, "held.c", "-o", "held.so"]
+    command = [cc, "-shared", "-fPIC", "-O1", "-pthread", *include, "held.c", "-o", "held.so"]
     subprocess.run(command, cwd=folder, check=True)
     return folder
 
