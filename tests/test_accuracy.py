@@ -10,8 +10,8 @@ import oracle
 from s3s4 import _cpu
 
 # Points x for each parameter: the pages in docs are made with many more.
-DENSE = {"s3": 60, "s4": 60}
-SPARSE = 16
+DENSE = {"s3": 40, "s4": 40}
+SPARSE = 12
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -4,6 +4,7 @@ Each part in an interpreter of its own.
 """
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -39,25 +40,37 @@ def simulated(folder, *arguments):
     )
 
 
-@pytest.mark.parametrize(
-    "parts",
-    [
-        ("values", "hard_parameters", "nan_parameters"),
-        ("errors",),
-        ("lengths", "layouts", "wide"),
-        pytest.param(("gradients", "sums"), marks=pytest.mark.slow),
-        ("chunks",),
-        ("memory",),
-        ("device_arrays", "libraries", "choices", "streams", "kept"),
-    ],
-    ids=" ".join,
-)
-def test_in_the_simulator(parts, tmp_path):
-    done = simulated(tmp_path, HERE / "tools" / "simulated.py", *parts)
+# What numbers become comes before what changes the sizes that they are worked on in.
+PARTS = [
+    "values", "hard_parameters", "nan_parameters", "errors", "lengths", "layouts", "wide",
+    "device_arrays", "libraries", "choices", "streams", "kept", "chunks", "memory",
+]  # fmt: skip
+
+
+def in_the_simulator(folder, parts):
+    """Run parts of tools/simulated.py; return for each how much it compared, or a traceback."""
+    done = simulated(folder, HERE / "tools" / "simulated.py", *parts)
     assert done.returncode == 0, done.stderr
-    lines = [line.split() for line in done.stdout.splitlines()]
-    assert tuple(name for name, _ in lines) == parts
-    assert all(int(compared) > 0 for _, compared in lines)
+    return dict(map(json.loads, done.stdout.splitlines()))
+
+
+@pytest.fixture(scope="module")
+def simulation(tmp_path_factory):
+    """Run what is not slow in one interpreter: it takes longer to start than most parts."""
+    return in_the_simulator(tmp_path_factory.mktemp("simulator"), PARTS)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_in_the_simulator(simulation, part):
+    assert isinstance(simulation[part], int), simulation[part]
+    assert simulation[part] > 0
+
+
+@pytest.mark.slow
+def test_every_gradient_in_the_simulator(tmp_path):
+    for compared in in_the_simulator(tmp_path, ("gradients", "sums")).values():
+        assert isinstance(compared, int), compared
+        assert compared > 0
 
 
 @pytest.mark.slow

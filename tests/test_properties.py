@@ -13,7 +13,7 @@ import accuracy
 import oracle
 from support import ACTIVATION_KINDS, UFUNC_KINDS, UFUNCS, assert_same_bits, outputs, summed
 
-settings.register_profile("s3s4", deadline=None, max_examples=60, derandomize=True)
+settings.register_profile("s3s4", deadline=None, max_examples=30, derandomize=True)
 settings.load_profile("s3s4")
 
 CODES = ("f2", "f4", "f8", "g")

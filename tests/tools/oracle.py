@@ -297,14 +297,19 @@ UFUNCS: Mapping[str, tuple[str, tuple[str | None, ...]]] = {
 }
 
 
-def evaluate(activation: str, wrt: str | None, *point: Any) -> Sum:
-    """Evaluate an activation, or its slope by `wrt`, at a point of mpmath numbers."""
+def value_and_slope(activation: str, wrt: str | None, *point: Any) -> tuple[Sum, Sum]:
+    """Evaluate an activation and its slope by `wrt` at a point of mpmath numbers."""
     if any(map(mp.isnan, point)):
-        return Sum(mp.nan, mp.nan)
+        return Sum(mp.nan, mp.nan), Sum(mp.nan, mp.nan)
     names = inputs(activation)
     jets = [leaf(at, mp.mpf(name == wrt)) for name, at in zip(names, point, strict=True)]
     result = ACTIVATIONS[activation](*jets)
-    return result.value if wrt is None else result.slope
+    return result.value, result.slope
+
+
+def evaluate(activation: str, wrt: str | None, *point: Any) -> Sum:
+    """Evaluate an activation, or its slope by `wrt`, at a point of mpmath numbers."""
+    return value_and_slope(activation, wrt, *point)[wrt is not None]
 
 
 class Exact(NamedTuple):
@@ -335,8 +340,14 @@ def rounded(number: Any) -> np.longdouble:
 
 
 @cache
+def _value_and_slope(activation: str, wrt: str, *point: np.longdouble) -> tuple[Sum, Sum]:
+    return value_and_slope(activation, wrt, *map(widened, point))
+
+
+@cache
 def _exact(activation: str, wrt: str | None, *point: np.longdouble) -> tuple[np.longdouble, ...]:
-    total, size = evaluate(activation, wrt, *map(widened, point))
+    # The value costs nothing beside the slope by x, which is asked for as well.
+    total, size = _value_and_slope(activation, wrt or "x", *point)[wrt is not None]
     high = rounded(total)
     low = total - mp.convert(high) if np.isfinite(high) else mp.zero
     return high, rounded(low), rounded(size)
