@@ -37,9 +37,8 @@ def on_host(name: str, value: Any) -> Any:
     kind = type(value)
     if getattr(value, "requires_grad", False) is True:
         raise TypeError(
-            f"{name} requires grad, and its gradient would be lost: call s3s4 on {name}.detach() "
-            "in the forward() of a torch.autograd.Function, and the activation's backward() in "
-            "that of the Function"
+            f"{name} requires grad, and its gradient would be lost: call the function of the same "
+            f"name in s3s4.torch (s3s4.torch.s4), or this one on {name}.detach()"
         )
     if not hasattr(kind, "__dlpack__") or any(hasattr(kind, way) for way in UNDERSTOOD):
         return value

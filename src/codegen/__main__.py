@@ -13,6 +13,7 @@ from codegen.targets import (
     gpu,
     polynomials,
     python_tables,
+    pytorch,
     stubs,
     symbols,
 )
@@ -30,6 +31,9 @@ TARGETS = {
     "_table.py": python_tables.activations,
     "_row_table.py": python_tables.rows,
     "_formulas_gpu.py": gpu.module,
+    "_expressions.py": pytorch.expressions,
+    "_functions.py": pytorch.functions,
+    "_modules.py": pytorch.modules,
     "__init__.pyi": stubs.package,
     "ufuncs.pyi": stubs.ufuncs,
 }

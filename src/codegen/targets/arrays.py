@@ -1,20 +1,27 @@
-"""Expressions over whole arrays, for any library with NumPy's names: torch, jax.numpy, keras.ops.
+"""Expressions over whole arrays, for libraries with NumPy's names: torch, jax.numpy, keras.ops.
 
-The primitives become the library's own functions: their range and accuracy are that library's.
+Design:
+- The primitives become the library's own functions: their range and accuracy are that library's.
+- Such libraries differentiate what is written here, and both sides of a selection: one that was not
+  chosen must not be infinite or NaN, or its gradient, 0 times that, is NaN. (An infinite x may.)
+- At 0, |x| is x: its slope there is 1, as the formulas choose x >= 0 with it. Where they choose
+  x > 0, |x| on the other side is -x, and what they ask of a product, they ask of its factors.
+- A selection takes x beside its sides, which may both be numbers, for their dtype.
 """
 
-from codegen.family import Activation, Family
-from codegen.ir import Function
+from codegen.family import Family, table
+from codegen.ir import Function, Node, number, read, walk
+from codegen.passes import rewritten
 from codegen.text import Language, Writer, infix
 
 ARRAYS = Language(
     infix(
         fma="({} * {} + {})",
-        select="np.where({}, {}, {})",
+        select="np.where({}, {}, {}, x)",
         abs="np.abs({})",
         copysign="np.copysign({}, {})",
         finite="np.minimum({}, HUGE)",
-        unless_nan="np.where(np.isnan({1}), {1}, {0})",
+        unless_nan="np.where(np.isnan({1}), {1}, {0}, x)",
         unscaled="({} * 2.0**-64)",
         unscaled_product="({} * {} * 2.0**-64)",
         exp_neg="np.exp(-({}))",
@@ -22,32 +29,72 @@ ARRAYS = Language(
         log1p="np.log1p({})",
         exp_neg_product="np.exp(-({} * {}))",
         scaled_exp_neg_product="(2.0**64 * np.exp(-({} * {})))",
+        normal_tail="np.normal_tail({})",
+        tanh_rest="np.tanh_rest({})",
+        left_abs="np.left_abs({})",
+        clip="np.clip({0}, -{1}, {1})",
     ),
     number=lambda digits: repr(float(digits)),
     call=lambda op: op,
 )
-HEAD = """\
-def build(np, normal_tail, tanh_rest, HUGE=1e30):
-    # What an array library lacks comes in beside it: u >= 0 in both.
-"""
+NAN, ZERO, X = number("nan"), number("0.0"), read("x")
+DECAYING = {"unscaled", "exp_neg", "exp_neg_product", "scaled_exp_neg_product"}
+KINKED = {"elu", "selu"}
+"""Those whose slope at 0 is that of the left, although their value is taken from the right."""
 
 
-def module(family: Family) -> str:
-    """A function that makes every activation and derivative of a library's functions."""
-    parts = [
-        function(one, activation)
-        for activation in family.activations
-        for one in (activation.value, *activation.derivatives.values())
-    ]
-    return "\n".join([HEAD, *parts, "    return locals()\n"])
+def functions(family: Family) -> str:
+    """Each activation, and g times its derivatives, of whatever `np` and HUGE stand for."""
+    parts = []
+    for activation in family.activations:
+        value, *_, backward = table(activation)
+        if activation.name in KINKED:
+            value = rewritten(value, left_at_zero)
+        parts += [text(rewritten(one, differentiable)) for one in (value, backward)]
+    return "\n\n".join(parts)
 
 
-def function(one: Function, activation: Activation) -> str:
-    """One activation or derivative over arrays."""
-    writer = Writer(one, ARRAYS, ["np", "normal_tail", "tanh_rest", "HUGE"])
+def left_at_zero(node: Node) -> Node:
+    match node:
+        case Node(op="ge", args=(one, zero)) if one is X and zero is ZERO:
+            return Node("gt", X, ZERO)
+    return node
+
+
+def differentiable(node: Node) -> Node:
+    """What has the slopes of the function everywhere, also on the side that is not chosen."""
+    match node:
+        case Node(op="div", args=(one, other)) if one is other:
+            return NAN  # 0 / 0: as an operation, its slope would be NaN
+        case Node(op="mul", args=(Node(op="abs") as size, factor)) if factor.op in DECAYING:
+            return Node("mul", Node("finite", size), factor)
+        case Node(op="lt", args=(Node(op="mul", args=(one, other)), zero)) if zero is ZERO:
+            return Node("ne", Node("lt", one, ZERO), Node("lt", other, ZERO))
+        case Node(op="gt", args=(Node(op="mul", args=(one, other)), zero)) if zero is ZERO:
+            return Node("eq", Node("lt", one, ZERO), Node("lt", other, ZERO))
+        case Node(op="copysign", args=(Node(op="div", args=(Node(op="expm1_neg") as one, other)), sign)):
+            return Node("copysign", Node("div", Node("neg", one), other), sign)
+        case Node(op="select", args=(Node(op="gt", args=(one, zero)) as test, yes, no)):
+            if one is X and zero is ZERO:
+                no = replaced(no, Node("abs", X), Node("left_abs", X))
+                return Node("select", test, yes, no)
+        case Node(op="select", args=(Node(op="lt", args=(Node(op="abs"), most)) as test, yes, no)):
+            return Node("select", test, replaced(yes, X, Node("clip", X, most)), no)
+    return node
+
+
+def replaced(root: Node, old: Node, new: Node) -> Node:
+    """The same with another node in place of one."""
+    made: dict[Node, Node] = {}
+    for node in walk([root]):
+        args = (made[arg] for arg in node.args)
+        made[node] = new if node is old else Node(node.op, *args, text=node.text)
+    return made[root]
+
+
+def text(one: Function) -> str:
+    """One function over arrays."""
+    writer = Writer(one, ARRAYS, ["np", "nan", "HUGE"])
     lines = [f"{name} = {text}" for name, text in writer.assignments(one.nodes)]
-    lines.append(f"return {writer.text(one.outputs[0])}")
-    defaults = activation.defaults
-    arguments = [f"{n}={defaults[n]!r}" if n in defaults else n for n in one.inputs]
-    head = f"    def {one.name}({', '.join(arguments)}):\n"
-    return head + "".join(f"        {line}\n" for line in lines)
+    lines.append(f"return {', '.join(map(writer.text, one.outputs))}")
+    return f"def {one.name}({', '.join(one.inputs)}):\n" + "".join(f"    {line}\n" for line in lines)

@@ -1,0 +1,58 @@
+"""One call of an activation: its arguments, and which of its forms computes it."""
+
+import torch
+from torch import Tensor
+
+from s3s4._table import TABLE
+from s3s4.torch._ops import HALF, expressions, transformed
+
+OPERATORS = {name: getattr(torch.ops.s3s4, name).default for name in TABLE}
+TRACED = {name: getattr(torch.ops.s3s4_traced, name).default for name in TABLE}
+NUMBERS = (float, int, torch.SymFloat, torch.SymInt)
+EXPRESSIONS = {name: expressions(name)[0] for name in TABLE}
+
+
+def apply(name: str, input: Tensor, inplace: bool, *parameters: Tensor | float) -> Tensor:
+    """The activation of an input.
+
+    Raises
+    ------
+    TypeError
+        If input is no tensor of a floating type, or a parameter neither such a tensor nor a number.
+    """
+    if not isinstance(input, Tensor):
+        raise TypeError(f"input must be a torch.Tensor, not {type(input).__name__}")
+    if not input.dtype.is_floating_point:
+        raise TypeError(f"input must be of a floating dtype, not {input.dtype}")
+    # A parameter beside half precision is as precise as what is computed with it.
+    dtype = torch.float32 if input.dtype in HALF else input.dtype
+    variables = [input]
+    for index, value in enumerate(parameters):
+        if not isinstance(value, Tensor):
+            if not isinstance(value, NUMBERS):
+                raise TypeError(f"{label(name, index)} must be a number or a tensor, not {type(value).__name__}")
+            value = torch.full((), value, dtype=dtype, device=input.device)
+        elif not value.dtype.is_floating_point:
+            raise TypeError(f"{label(name, index)} must be of a floating dtype, not {value.dtype}")
+        elif value.dtype is not dtype:
+            value = value.to(dtype)
+        variables.append(value)
+    if not inplace:
+        return evaluate(name, variables)
+    # What is overwritten would be missing in the backward pass.
+    return input.copy_(evaluate(name, [input.clone(), *variables[1:]]))
+
+
+def label(name: str, index: int) -> str:
+    """What a parameter is called."""
+    return list(TABLE[name].parameters)[index]
+
+
+def evaluate(name: str, variables: list[Tensor]) -> Tensor:
+    if torch.compiler.is_compiling():
+        if torch.compiler.is_exporting():
+            return EXPRESSIONS[name](*variables)
+        return TRACED[name](*variables)
+    if torch.jit.is_tracing() or transformed():
+        return EXPRESSIONS[name](*variables)
+    return OPERATORS[name](*variables)

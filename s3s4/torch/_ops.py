@@ -1,0 +1,189 @@
+"""An operator of PyTorch for each activation: torch.ops.s3s4.<name> and <name>_backward.
+
+Design:
+- The CPU runs the kernels; every other device, and whatever must be differentiated further, runs
+  the expressions, which are plain operations of PyTorch.
+- What happens under autograd is decided by a kernel at the operators' Autograd key. Both ways that
+  PyTorch documents (register_autograd, an autograd.Function alone) give zeros without a word where
+  torch.compile meets torch.func. In plain autograd it is a Function that saves the inputs alone;
+  within functorch, in forward mode and for second derivatives it is the expressions.
+- torch.ops.s3s4_traced.<name> is the same to whoever traces: expressions all the way, with the
+  formulas' own first derivatives, which a compiler can fuse with what stands around them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from s3s4 import _cpu
+from s3s4._table import TABLE
+from s3s4.torch import _expressions
+
+Kernel = Callable[..., Any]
+HALF = (torch.bfloat16, torch.float16)
+TAGS = (torch.Tag.pt2_compliant_tag,)
+library = torch.library.Library("s3s4", "DEF")
+traced_library = torch.library.Library("s3s4_traced", "DEF")
+
+_level = torch._C._functorch.maybe_current_level
+_forward_ad = torch.autograd.forward_ad
+_below_autograd: Any = torch._C._AutoDispatchBelowAutograd
+
+
+def transformed() -> bool:
+    """Whether torch.func or forward mode is at work, at any depth."""
+    return _level() is not None or _forward_ad._current_level >= 0
+
+
+def stored(tensor: Tensor, like: Tensor) -> Tensor:
+    return tensor if tensor.dtype is like.dtype else tensor.to(like.dtype)
+
+
+def in_single(given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """What is stored in half precision is computed in single."""
+    return tuple([one.float() if one.dtype in HALF else one for one in given])
+
+
+def gradients(found: Any, variables: tuple[Tensor, ...]) -> Any:
+    """Of each variable, in its dtype: one alone is no tuple, as PyTorch wants it."""
+    found = found if isinstance(found, tuple) else (found,)
+    stores = tuple([stored(one, like) for one, like in zip(found, variables, strict=True)])
+    return stores if len(stores) > 1 else stores[0]
+
+
+def expressions(name: str) -> tuple[Kernel, Kernel]:
+    """The value and g times each derivative, in operations of PyTorch."""
+    of_value = getattr(_expressions, name)
+    of_products = getattr(_expressions, f"{name}_backward")
+
+    def value(*variables: Tensor) -> Tensor:
+        return stored(of_value(*in_single(variables)), variables[0])
+
+    def backward(g: Tensor, *variables: Tensor) -> Any:
+        products = of_products(*in_single((g, *variables)))
+        products = products if isinstance(products, tuple) else (products,)
+        summed = tuple(
+            one if one.shape == like.shape else one.sum_to_size(like.shape)
+            for one, like in zip(products, variables, strict=True)
+        )
+        return gradients(summed, variables)
+
+    return value, backward
+
+
+def on_cpu(name: str) -> tuple[Kernel, Kernel]:
+    """The same by the kernels."""
+
+    def value(*variables: Tensor) -> Tensor:
+        inputs = in_single(variables)
+        y = empty_output(*inputs)
+        follow_threads()
+        x, *parameters = map(as_array, inputs)
+        _cpu.kernels.evaluate(name, tuple(y.shape), (x, *parameters), (y.numpy(),), len(parameters))
+        return stored(y, variables[0])
+
+    def backward(g: Tensor, *variables: Tensor) -> Any:
+        follow_threads()
+        grad, x, *parameters = map(as_array, in_single((g, *variables)))
+        found = _cpu.arrays.backward(name, grad, x, parameters)
+        tensors = tuple(
+            torch.from_numpy(one).view(like.shape)
+            for one, like in zip(found, variables, strict=True)
+        )
+        return gradients(tensors, variables)
+
+    return value, backward
+
+
+def as_array(tensor: Tensor) -> np.ndarray:
+    """A tensor's memory; one element broadcasts like a number, which is what is fast."""
+    array: np.ndarray = tensor.detach().numpy()
+    return array.reshape(()) if array.size == 1 and array.ndim else array
+
+
+def empty_output(x: Tensor, *parameters: Tensor) -> Tensor:
+    """Room for the result, laid out as x is where it has its shape."""
+    shape = torch.broadcast_shapes(x.shape, *(one.shape for one in parameters))
+    return torch.empty_like(x) if x.shape == shape else x.new_empty(shape)
+
+
+def empty_gradients(g: Tensor, *variables: Tensor) -> Any:
+    """Room for the gradients."""
+    return gradients(tuple(map(torch.empty_like, variables)), variables)
+
+
+def follow_threads() -> None:
+    """Use no more threads than PyTorch does."""
+    _cpu.threads.follow_block()
+    most = torch.get_num_threads()
+    if most < _cpu.kernels.threads_now():
+        _cpu.kernels.set_local_threads(most)
+
+
+def define(name: str) -> None:
+    """Register the operators of an activation."""
+    parameters = "".join(f", Tensor {parameter}" for parameter in TABLE[name].parameters)
+    gradients = ", ".join(["Tensor"] * (1 + len(TABLE[name].parameters)))
+    value, backward = expressions(name)
+
+    library.define(f"{name}(Tensor input{parameters}) -> Tensor", tags=TAGS)
+    library.define(
+        f"{name}_backward(Tensor grad_output, Tensor input{parameters}) -> ({gradients})", tags=TAGS
+    )
+    operator = getattr(torch.ops.s3s4, name).default
+    operator_backward = getattr(torch.ops.s3s4, f"{name}_backward").default
+    cpu, cpu_backward = on_cpu(name)
+    for suffix, kernel, text, meta in (
+        ("", cpu, value, empty_output),
+        ("_backward", cpu_backward, backward, empty_gradients),
+    ):
+        library.impl(name + suffix, kernel, "CPU")
+        library.impl(name + suffix, meta, "Meta")
+        library.impl(name + suffix, text, "CompositeExplicitAutograd")
+        library.impl(name + suffix, text, "FuncTorchBatched")
+    library.impl(name, at_autograd(operator, value, function(operator, operator_backward)), "Autograd")
+    library.impl(f"{name}_backward", at_autograd(operator_backward, backward, backward), "Autograd")
+
+    traced_library.define(f"{name}(Tensor input{parameters}) -> Tensor", tags=TAGS)
+    for key in ("CompositeExplicitAutograd", "FuncTorchBatched"):
+        traced_library.impl(name, value, key)
+    traced_library.impl(name, at_autograd(value, value, function(value, backward)), "Autograd")
+
+
+def function(value: Kernel, backward: Kernel) -> Kernel:
+    """What plain autograd sees: it saves the inputs alone."""
+
+    class Saved(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *variables: Tensor) -> Tensor:
+            ctx.save_for_backward(*variables)
+            with _below_autograd():
+                result: Tensor = value(*variables)
+            return result
+
+        @staticmethod
+        def backward(ctx: Any, g: Tensor) -> Any:
+            return backward(g, *ctx.saved_tensors)
+
+    return Saved.apply
+
+
+def at_autograd(below: Kernel, transformable: Kernel, differentiable: Kernel) -> Kernel:
+    """The kernel at the Autograd key."""
+
+    def kernel(*given: Tensor) -> Any:
+        if transformed():
+            return transformable(*given)
+        if torch.is_grad_enabled() and any(one.requires_grad for one in given):
+            return differentiable(*given)
+        with _below_autograd():
+            return below(*given)
+
+    return kernel
+
+
+for _name in TABLE:
+    define(_name)
