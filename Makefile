@@ -10,16 +10,16 @@ COMPILERS ?= clang plain-cc
 SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard src/*/*.py src/*/*/*.py \
     src/kernels/* src/meson.build s3s4/*.py s3s4/*/*.py s3s4/*.pyi s3s4/py.typed s3s4/meson.build)
 
-.PHONY: demo test slow fuzz sanitize arm64 dev lint bench pages family wheel sdist audit \
+.PHONY: demo test slow frameworks fuzz sanitize arm64 dev lint bench pages family wheel sdist audit \
     smoke minima gpu-check gpu gpu-roofline portability clean
 .DELETE_ON_ERROR .SECONDARY:
 
 demo: .venv-cli/installed
 	.venv-cli/bin/s3s4 demo -o build/s3s4-demo.png
-test: .venv-test/installed
-	PYTHONSAFEPATH=1 .venv-test/bin/python -m pytest -q $(ARGS)
-slow: .venv-slow/installed
-	PYTHONSAFEPATH=1 .venv-slow/bin/python -m pytest -q -m "slow or torch" $(ARGS)
+MARKS_slow := -m "slow or torch"
+MARKS_frameworks := -m frameworks
+test slow frameworks: %: .venv-%/installed
+	PYTHONSAFEPATH=1 .venv-$*/bin/python -m pytest -q $(MARKS_$*) $(ARGS)
 fuzz: .venv-test/installed
 	.venv-test/bin/python tests/tools/fuzz.py 100000
 sanitize: .venv-build/requirements .venv-test/installed

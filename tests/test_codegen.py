@@ -12,6 +12,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from types import SimpleNamespace
 
 import mpmath as mp
 import numpy as np
@@ -374,18 +375,27 @@ def test_array_expressions_are_the_functions():
         small = 1 / 3 - u * u * (2 / 15 - u * u * (17 / 315 - u * u * 62 / 2835))
         return np.where(u < 0.1, small, (u - np.tanh(u)) / np.maximum(u, 0.1) ** 3)
 
-    names: dict[str, object] = {}
+    library = SimpleNamespace(**vars(np))
+    library.where = lambda test, yes, no, like: np.where(test, yes, no)
+    library.left_abs = np.abs
+    library.normal_tail = lambda u: erfcx(u / np.sqrt(2)) / 2
+    library.tanh_rest = tanh_rest
+    made: dict[str, object] = {"np": library, "HUGE": 1e30, "nan": np.nan}
     formulas = family(FORMULAS)
-    exec(arrays.module(formulas), names)
+    exec(arrays.functions(formulas), made)
     x = np.linspace(-8, 8, 1001)
+    g = np.cos(x)
     with np.errstate(all="ignore"):
-        made = names["build"](np, lambda u: erfcx(u / np.sqrt(2)) / 2, tanh_rest)
         for activation in formulas.activations:
-            for function in (activation.value, *activation.derivatives.values()):
-                parameters = [np.float64(default) for default in activation.defaults.values()]
-                expected = getattr(s3s4.ufuncs, function.name)(x, *parameters)
-                found = np.broadcast_to(made[function.name](x, *parameters), x.shape)
-                assert np.allclose(found, expected, rtol=1e-8, atol=1e-11), function.name
+            parameters = [np.float64(default) for default in activation.defaults.values()]
+            expected = getattr(s3s4.ufuncs, activation.name)(x, *parameters)
+            found = made[activation.name](x, *parameters)
+            assert np.allclose(found, expected, rtol=1e-8, atol=1e-11), activation.name
+            products = made[f"{activation.name}_backward"](g, x, *parameters)
+            products = products if isinstance(products, tuple) else (products,)
+            for by, found in zip(activation.derivatives.values(), products, strict=True):
+                expected = g * getattr(s3s4.ufuncs, by.name)(x, *parameters)
+                assert np.allclose(found, expected, rtol=1e-8, atol=1e-11), by.name
 
 
 def test_what_the_gpu_has_not_got_is_refused():

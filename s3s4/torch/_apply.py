@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 
 from s3s4._table import TABLE
-from s3s4.torch._ops import HALF, expressions, transformed
+from s3s4.torch._ops import HALF, expressions, in_operations, transformed
+from s3s4.torch._short import short
 
 OPERATORS = {name: getattr(torch.ops.s3s4, name).default for name in TABLE}
 TRACED = {name: getattr(torch.ops.s3s4_traced, name).default for name in TABLE}
 NUMBERS = (float, int, torch.SymFloat, torch.SymInt)
 EXPRESSIONS = {name: expressions(name)[0] for name in TABLE}
+SHORT = {name: in_operations(short(name)) for name in TABLE}
 
 
 def apply(name: str, input: Tensor, inplace: bool, *parameters: Tensor | float) -> Tensor:
@@ -27,13 +29,14 @@ def apply(name: str, input: Tensor, inplace: bool, *parameters: Tensor | float) 
     # A parameter beside half precision is as precise as what is computed with it.
     dtype = torch.float32 if input.dtype in HALF else input.dtype
     variables = [input]
-    for index, value in enumerate(parameters):
-        if not isinstance(value, Tensor):
-            if not isinstance(value, NUMBERS):
-                raise TypeError(f"{label(name, index)} must be a number or a tensor, not {type(value).__name__}")
+    for called, value in zip(TABLE[name].parameters, parameters, strict=True):
+        if isinstance(value, NUMBERS):
             value = torch.full((), value, dtype=dtype, device=input.device)
+        elif not isinstance(value, Tensor):
+            kind = type(value).__name__
+            raise TypeError(f"{called} must be a number or a torch.Tensor, not {kind}")
         elif not value.dtype.is_floating_point:
-            raise TypeError(f"{label(name, index)} must be of a floating dtype, not {value.dtype}")
+            raise TypeError(f"{called} must be of a floating dtype, not {value.dtype}")
         elif value.dtype is not dtype:
             value = value.to(dtype)
         variables.append(value)
@@ -43,16 +46,11 @@ def apply(name: str, input: Tensor, inplace: bool, *parameters: Tensor | float) 
     return input.copy_(evaluate(name, [input.clone(), *variables[1:]]))
 
 
-def label(name: str, index: int) -> str:
-    """What a parameter is called."""
-    return list(TABLE[name].parameters)[index]
-
-
 def evaluate(name: str, variables: list[Tensor]) -> Tensor:
     if torch.compiler.is_compiling():
-        if torch.compiler.is_exporting():
-            return EXPRESSIONS[name](*variables)
-        return TRACED[name](*variables)
-    if torch.jit.is_tracing() or transformed():
+        return (SHORT if torch.compiler.is_exporting() else TRACED)[name](*variables)
+    if torch.jit.is_tracing():
+        return SHORT[name](*variables)
+    if transformed():
         return EXPRESSIONS[name](*variables)
     return OPERATORS[name](*variables)

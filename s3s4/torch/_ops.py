@@ -7,8 +7,8 @@ Design:
   PyTorch documents (register_autograd, an autograd.Function alone) give zeros without a word where
   torch.compile meets torch.func. In plain autograd it is a Function that saves the inputs alone;
   within functorch, in forward mode and for second derivatives it is the expressions.
-- torch.ops.s3s4_traced.<name> is the same to whoever traces: expressions all the way, with the
-  formulas' own first derivatives, which a compiler can fuse with what stands around them.
+- torch.ops.s3s4_traced.<name> is the same to a compiler: the textbook's short form, with the
+  formulas' own first derivatives, all of which can be fused with what stands around them.
 """
 
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from torch import Tensor
 from s3s4 import _cpu
 from s3s4._table import TABLE
 from s3s4.torch import _expressions
+from s3s4.torch._short import short
 
 Kernel = Callable[..., Any]
 HALF = (torch.bfloat16, torch.float16)
@@ -54,13 +55,18 @@ def gradients(found: Any, variables: tuple[Tensor, ...]) -> Any:
     return stores if len(stores) > 1 else stores[0]
 
 
-def expressions(name: str) -> tuple[Kernel, Kernel]:
-    """The value and g times each derivative, in operations of PyTorch."""
-    of_value = getattr(_expressions, name)
-    of_products = getattr(_expressions, f"{name}_backward")
+def in_operations(form: Kernel) -> Kernel:
+    """An activation over tensors of any precision."""
 
     def value(*variables: Tensor) -> Tensor:
-        return stored(of_value(*in_single(variables)), variables[0])
+        return stored(form(*in_single(variables)), variables[0])
+
+    return value
+
+
+def expressions(name: str) -> tuple[Kernel, Kernel]:
+    """The value and g times each derivative, in operations of PyTorch."""
+    of_products = getattr(_expressions, f"{name}_backward")
 
     def backward(g: Tensor, *variables: Tensor) -> Any:
         products = of_products(*in_single((g, *variables)))
@@ -71,7 +77,7 @@ def expressions(name: str) -> tuple[Kernel, Kernel]:
         )
         return gradients(summed, variables)
 
-    return value, backward
+    return in_operations(getattr(_expressions, name)), backward
 
 
 def on_cpu(name: str) -> tuple[Kernel, Kernel]:
@@ -144,13 +150,16 @@ def define(name: str) -> None:
         library.impl(name + suffix, meta, "Meta")
         library.impl(name + suffix, text, "CompositeExplicitAutograd")
         library.impl(name + suffix, text, "FuncTorchBatched")
-    library.impl(name, at_autograd(operator, value, function(operator, operator_backward)), "Autograd")
+    recorded = function(operator, operator_backward)
+    library.impl(name, at_autograd(operator, value, recorded), "Autograd")
     library.impl(f"{name}_backward", at_autograd(operator_backward, backward, backward), "Autograd")
 
     traced_library.define(f"{name}(Tensor input{parameters}) -> Tensor", tags=TAGS)
-    for key in ("CompositeExplicitAutograd", "FuncTorchBatched"):
-        traced_library.impl(name, value, key)
-    traced_library.impl(name, at_autograd(value, value, function(value, backward)), "Autograd")
+    textbook = in_operations(short(name))
+    traced_library.impl(name, textbook, "CompositeExplicitAutograd")
+    traced_library.impl(name, value, "FuncTorchBatched")
+    recorded = function(textbook, backward)
+    traced_library.impl(name, at_autograd(textbook, value, recorded), "Autograd")
 
 
 def function(value: Kernel, backward: Kernel) -> Kernel:
@@ -168,7 +177,8 @@ def function(value: Kernel, backward: Kernel) -> Kernel:
         def backward(ctx: Any, g: Tensor) -> Any:
             return backward(g, *ctx.saved_tensors)
 
-    return Saved.apply
+    recorded: Kernel = Saved.apply
+    return recorded
 
 
 def at_autograd(below: Kernel, transformable: Kernel, differentiable: Kernel) -> Kernel:

@@ -3,7 +3,27 @@
 from collections.abc import Mapping
 
 import torch
+import torch.fx
 from torch import Tensor, nn
+
+
+def along_channels(parameter: Tensor, input: Tensor, channel_dim: int) -> Tensor:
+    """A parameter in the shape in which it broadcasts along the channels of an input."""
+    dimensions, count = input.dim(), parameter.shape[0]
+    channels = channel_dim if dimensions > 1 else 0
+    fits = -dimensions <= channels < dimensions
+    # A trace would warn of the comparison.
+    if not fits or not (torch.jit.is_tracing() or input.shape[channels] == count):
+        raise ValueError(
+            f"input must have {count} channels in dimension {channels}, "
+            f"not the shape {tuple(input.shape)}"
+        )
+    shape = [1] * dimensions
+    shape[channels] = count
+    return parameter.view(shape)
+
+
+torch.fx.wrap("along_channels")
 
 
 class Plain(nn.Module):
@@ -64,18 +84,7 @@ class Parametric(Plain):
             return values
         if self.num_parameters == 1:
             return [value.view(()) for value in values]
-        dimensions = input.dim()
-        channels = self.channel_dim if dimensions > 1 else 0
-        if not -dimensions <= channels < dimensions or (
-            input.shape[channels] != self.num_parameters
-        ):
-            raise ValueError(
-                f"input must have {self.num_parameters} channels in dimension {channels}, "
-                f"not the shape {tuple(input.shape)}"
-            )
-        shape = [1] * dimensions
-        shape[channels] = self.num_parameters
-        return [value.view(shape) for value in values]
+        return [along_channels(value, input, self.channel_dim) for value in values]
 
     def extra_repr(self) -> str:
         """The numbers it began with, and the options that are not usual."""

@@ -7,6 +7,7 @@ Design:
 """
 
 import math
+
 import torch
 from torch import Tensor
 

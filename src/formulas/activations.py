@@ -175,7 +175,7 @@ def _s3_join_parts(x, eps):
     c = 1 / (1 + eps)
     # t = (eps + x) / (2 eps) by one division for all x; 2^64 and 2^-64 keep 0.5 / eps in range.
     scale = 18446744073709551616.0 if eps < 1 else 1 / 18446744073709551616.0
-    half = 0.5 / (eps * scale if eps > 0 else 1)
+    half = 0.5 / (eps * scale)
     t = ((eps + x) * scale) * half
     r = ((eps - x) * scale) * half
     return t, r, p, c, p / (1 + e), c * c, scale, half
@@ -261,7 +261,7 @@ def hardtanh(x, min=-1.0, max=1.0):
     The slope between the cuts is 1 and what lies beyond them is min and max, not -1 and 1, unless
     those are given. It is max everywhere where min > max. torch.nn.functional.hardtanh.
     """
-    value = (x if x < max else max) if x > min else unless_nan(min if min < max else max, x)
+    value = (max if x > max else x) if x > min else unless_nan(min if min < max else max, x)
     return unless_nan(unless_nan(value, min), max)
 
 

@@ -33,6 +33,7 @@ ARRAYS = Language(
         tanh_rest="np.tanh_rest({})",
         left_abs="np.left_abs({})",
         clip="np.clip({0}, -{1}, {1})",
+        positive="np.where({0} > 0.0, {0}, 1.0, x)",
     ),
     number=lambda digits: repr(float(digits)),
     call=lambda op: op,
@@ -72,14 +73,19 @@ def differentiable(node: Node) -> Node:
             return Node("ne", Node("lt", one, ZERO), Node("lt", other, ZERO))
         case Node(op="gt", args=(Node(op="mul", args=(one, other)), zero)) if zero is ZERO:
             return Node("eq", Node("lt", one, ZERO), Node("lt", other, ZERO))
-        case Node(op="copysign", args=(Node(op="div", args=(Node(op="expm1_neg") as one, other)), sign)):
-            return Node("copysign", Node("div", Node("neg", one), other), sign)
-        case Node(op="select", args=(Node(op="gt", args=(one, zero)) as test, yes, no)):
-            if one is X and zero is ZERO:
+        case Node(op="copysign", args=(Node(op="div", args=(one, other)), sign)):
+            if one.op == "expm1_neg":  # <= 0, and its slope is asked for at 0
+                return Node("copysign", Node("div", Node("neg", one), other), sign)
+        case Node(op="select", args=(Node(op="gt", args=(one, other)) as test, yes, no)):
+            if one is X and other is ZERO:
                 no = replaced(no, Node("abs", X), Node("left_abs", X))
                 return Node("select", test, yes, no)
+            if no is one and yes is other:  # the same where they meet: there it has no slope
+                return Node("select", Node("ge", one, other), yes, no)
         case Node(op="select", args=(Node(op="lt", args=(Node(op="abs"), most)) as test, yes, no)):
-            return Node("select", test, replaced(yes, X, Node("clip", X, most)), no)
+            width = Node("positive", most)
+            inside = replaced(replaced(yes, most, width), X, Node("clip", X, width))
+            return Node("select", test, inside, no)
     return node
 
 
@@ -97,4 +103,5 @@ def text(one: Function) -> str:
     writer = Writer(one, ARRAYS, ["np", "nan", "HUGE"])
     lines = [f"{name} = {text}" for name, text in writer.assignments(one.nodes)]
     lines.append(f"return {', '.join(map(writer.text, one.outputs))}")
-    return f"def {one.name}({', '.join(one.inputs)}):\n" + "".join(f"    {line}\n" for line in lines)
+    head = f"def {one.name}({', '.join(one.inputs)}):"
+    return "\n    ".join([head, *lines]) + "\n"

@@ -17,6 +17,8 @@ RENAMED = {
 """Parameters that have another name in PyTorch."""
 THEIRS = {"leaky_relu", "rrelu", "hardtanh", "elu", "celu", "softplus", "softshrink", "hardshrink"}
 """Modules of PyTorch whose parameters are not learnt."""
+NEVER_IN_PLACE = {"softplus", "softshrink", "hardshrink"}
+"""Of those."""
 TITLES = {
     "relu": "ReLU", "relu6": "ReLU6", "leaky_relu": "LeakyReLU", "prelu": "PReLU",
     "rrelu": "RReLU", "elu": "ELU", "celu": "CELU", "selu": "SELU", "gelu": "GELU",
@@ -126,7 +128,7 @@ def module(activation: Activation) -> str:
         takes = f"num_parameters: int = 1, init: float = 0.25, {place}, *, channel_dim: int = 1"
         given, keep = "'weight': init", keep.replace("learnable", "True")
     elif name in THEIRS:
-        inplace = "" if name in ("softplus", "softshrink", "hardshrink") else "inplace: bool = False, "
+        inplace = "" if name in NEVER_IN_PLACE else "inplace: bool = False, "
         takes = (
             f"{numbers}, {inplace}*, num_parameters: int = 1, learnable: bool = False, "
             f"channel_dim: int = 1, {place}"
@@ -155,7 +157,7 @@ def module(activation: Activation) -> str:
 
 def plain_body(name: str) -> str:
     if name == "gelu":
-        return '''\
+        return """\
     approximate: str
 
     def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
@@ -167,9 +169,12 @@ def plain_body(name: str) -> str:
 
     def extra_repr(self) -> str:
         return f"approximate={self.approximate!r}"
-'''
+"""
     if name == "gelu_tanh":
-        return "    def forward(self, input: Tensor) -> Tensor:\n        return _functions.gelu_tanh(input)\n"
+        return """\
+    def forward(self, input: Tensor) -> Tensor:
+        return _functions.gelu_tanh(input)
+"""
     return f"""\
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(inplace)
