@@ -19,9 +19,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pages
-from s3s4._table import TABLE
 
 from s3s4._rows import row_activations
+from s3s4._table import TABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "family.md"

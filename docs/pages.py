@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from s3s4._table import TABLE
 
 from s3s4._activation import elementwise
+from s3s4._table import TABLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

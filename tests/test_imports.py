@@ -19,13 +19,14 @@ MODULES = {
 }
 WITHIN_COMMAND = {name for name in MODULES if name.startswith("_command")}
 WITHIN_GPU = {name for name in MODULES if name.startswith("_gpu")}
+WITHIN_TORCH = {name for name in MODULES if name.startswith("torch")}
 KERNELS = sorted((Path(__file__).resolve().parent.parent / "src" / "kernels").glob("*.p[xy][ix]"))
 
 # Each name of the left column is known to the modules of the right one alone.
 KNOWN_TO = {
     "numba": {"_gpu.toolchain"},
     "cupy": set(),
-    "torch": set(),
+    "torch": WITHIN_TORCH,
     "click": {"_command.main", "_command.failures"},
     "pyarrow": {"_command.arrow"},
     "rich": {"_command.main"},

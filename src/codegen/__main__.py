@@ -31,6 +31,7 @@ TARGETS = {
     "_table.py": python_tables.activations,
     "_row_table.py": python_tables.rows,
     "_formulas_gpu.py": gpu.module,
+    "__init__.py": pytorch.package,
     "_expressions.py": pytorch.expressions,
     "_functions.py": pytorch.functions,
     "_modules.py": pytorch.modules,

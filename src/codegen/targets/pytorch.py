@@ -27,6 +27,16 @@ TITLES = {
 }  # fmt: skip
 """Modules whose name is not simply written in capitals."""
 
+PACKAGE = '''\
+"""The activations as functions and modules of PyTorch, with gradients by x and every parameter.
+
+Needs PyTorch, which the extra ``s3s4[torch]`` names; ``import s3s4`` alone never loads it.
+Generated.
+"""
+
+from s3s4.torch import _required as _required  # first: it says what is missing
+
+'''
 EXPRESSIONS = '''\
 """The activations, and g times their derivatives, in operations of PyTorch. Generated."""
 
@@ -61,6 +71,20 @@ from s3s4.torch import _functions
 from s3s4.torch._parametric import Parametric as _Parametric, Plain as _Plain
 
 '''
+
+
+def package(family: Family) -> str:
+    names = [activation.name for activation in family.activations]
+    titles = [title(activation) for activation in family.activations]
+    return "".join(
+        [
+            PACKAGE,
+            f"from s3s4.torch._functions import {', '.join(names)}\n",
+            f"from s3s4.torch._modules import {', '.join(titles)}\n",
+            "from s3s4.torch._names import get\n\n",
+            f"__all__ = {['get', *names, *titles]!r}\n",
+        ]
+    )
 
 
 def expressions(family: Family) -> str:
