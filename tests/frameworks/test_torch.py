@@ -9,7 +9,9 @@
 import copy
 import io
 import pickle
+import re
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -488,6 +490,21 @@ def test_workers_that_are_forked():
     loader = torch.utils.data.DataLoader(Rows(), num_workers=2, multiprocessing_context="fork")
     found = [row[0, 0].item() for row in loader]
     assert found == [st.s4(torch.tensor(float(index))).item() for index in range(4)]
+
+
+# --- The README -----------------------------------------------------------------------------------
+
+
+def test_the_model_of_the_readme():
+    """A model with learnt k: what it prints is what the page says, but for rounding."""
+    page = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    pattern = r"```python\n(import torch\n.*?)```\n\n    (.*?)\n"
+    block, output = re.search(pattern, page, re.DOTALL).groups()
+    printed = python(block, OMP_NUM_THREADS="1").stdout
+    number = r"-?[\d.]+"
+    assert re.sub(number, "#", printed.strip()) == re.sub(number, "#", output)
+    found, wanted = (list(map(float, re.findall(number, text))) for text in (printed, output))
+    assert all(abs(a - b) <= 0.1 * b for a, b in zip(found, wanted, strict=True))
 
 
 # --- Bad input, and what the package says of it ---------------------------------------------------
