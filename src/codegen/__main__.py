@@ -21,9 +21,11 @@ from codegen.targets import (
 SOURCE = Path(__file__).parents[1]
 TARGETS = {
     "s3s4.h": c_blocks.header,
+    "functions.h": c_blocks.functions,
     "s3s4_api.h": capsule.api,
     "polynomials.h": polynomials.header,
     "rows.h": c_rows.header,
+    "row_functions.h": c_rows.functions,
     "table.h": c_tables.functions,
     "row_table.h": c_tables.row_functions,
     "symbols.h": symbols.header,

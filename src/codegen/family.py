@@ -7,10 +7,12 @@ Design:
 """
 
 import ast
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
 from pathlib import Path
 
+from codegen.derive import second_derivative
 from codegen.ir import Function, Node, read
 from codegen.read import Formulas
 
@@ -45,6 +47,7 @@ class Activation:
     value: Function
     defaults: Mapping[str, float]
     derivatives: Mapping[str, Function]
+    second_derivatives: Mapping[tuple[str, str], Function]
 
     @property
     def name(self) -> str:
@@ -73,9 +76,16 @@ class Family:
         of_rows = dict.fromkeys(name.removesuffix("_vjp") for name in reducing)
         self.rows = [self._row_function(name, reducing) for name in of_rows]
         names = [name for name in functions if name.removesuffix("_vjp") not in of_rows]
-        derivatives = {f"{name}_d{by}" for name in names for by in functions[name].inputs}
+        derivatives = {
+            f"{name}_d{by}"
+            for name in names
+            for by in (*functions[name].inputs, *map("".join, pairs(functions[name].inputs)))
+        }
         self.activations = [self._activation(name) for name in names if name not in derivatives]
         self.functions = [f for activation in self.activations for f in table(activation)]
+        self.functions += [
+            f for activation in self.activations for f in activation.second_derivatives.values()
+        ]
         self.row_functions = [f for row in self.rows for f in (row.value, row.product)]
         self._check_names()
 
@@ -98,7 +108,16 @@ class Family:
             if len(functions[one].outputs) != 1:
                 self.formulas.refuse(one, f"{one} must return one value")
         derivatives = {argument: functions[derivative] for argument, derivative in by.items()}
-        return Activation(function, defaults, derivatives)
+        seconds = {pair: self._second(name, derivatives, *pair) for pair in pairs(function.inputs)}
+        return Activation(function, defaults, derivatives, seconds)
+
+    def _second(self, name: str, first: Mapping[str, Function], a: str, b: str) -> Function:
+        """As it is written, where rules would lose accuracy, or else by rules."""
+        second = f"{name}_d{a}{b}"
+        if second in self.formulas.functions:
+            return replace(self.formulas.functions[second], is_second=True)
+        by = f"d {a} d {b}" if a != b else f"d {a}^2"
+        return second_derivative(first[b], a, second, f"d^2 {name} / {by}.")
 
     def _default(self, name: str) -> Callable[[ast.expr], float]:
         def value(node: ast.expr) -> float:
@@ -157,6 +176,11 @@ def table(activation: Activation) -> list[Function]:
         names_of(*by.values()),
     )
     return [value, *by.values(), both, backward]
+
+
+def pairs(inputs: Sequence[str]) -> list[tuple[str, str]]:
+    """What second derivatives are by."""
+    return [*combinations_with_replacement(inputs, 2)]
 
 
 def names_of(*functions: Function) -> dict[Node, str]:

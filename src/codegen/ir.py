@@ -113,6 +113,8 @@ class Function:
     inputs: tuple[str, ...]
     outputs: tuple[Node, ...]
     names: Mapping[Node, str] = field(default_factory=dict)
+    is_second: bool = False
+    """Of the second derivatives, which are asked for seldom: no form for ordinary parameters."""
 
     @cached_property
     def parameters(self) -> frozenset[Node]:

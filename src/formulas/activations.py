@@ -108,6 +108,40 @@ def s4_dk(x, k=5.0):
     return far if S < 1 else near
 
 
+def s4_dxx(x, k=5.0):
+    """d^2 s4 / d x^2, the sum of its four terms.
+
+        s4_dxx = a'' (softsign - sigmoid) + 2 a' (softsign' - sigmoid')
+                 + a softsign'' + (1 - a) sigmoid''
+
+    At 0, where softsign bends, it is that of the right side.
+    """
+    # By powers of r = 1 / (1 + |x|) instead of over one denominator, whose square overflows.
+    u, E, S, F, c, p, q, cp, cpq = _s4_parts(x, k)
+    r, s = 1 / c, 1 / p
+    steep = k if F != 0 else F
+    kF = steep * F / (q * q)
+    turn = steep * kF * ((1 - F) / q)
+    difference = (u * E - 1 if x >= 0 else -u - E * (1 + 2 * u)) / cp
+    slopes = 2 * kF * (r * r - E * s * s)
+    softsigns, sigmoids = -2 * (r * r * r), E * (E - 1) * (s * s * s)
+    # a = 1/q on the side where k x > 0, and F/q on the other.
+    right = (softsigns + F * sigmoids if k >= 0 else F * softsigns + sigmoids) / q
+    left = (F * softsigns + sigmoids if k >= 0 else softsigns + F * sigmoids) / q
+    outer = turn if k >= 0 else -turn
+    at_right = slopes + right - outer * difference
+    at_left = slopes - left + outer * difference
+    return unless_nan(at_right if x >= 0 else at_left, k)
+
+
+def s4_dkk(x, k=5.0):
+    """d^2 s4 / d k^2 = x^2 a (1 - a) (1 - 2 a) (softsign - sigmoid), with a = sigmoid(k x)."""
+    u, E, S, F, c, p, q, cp, cpq = _s4_parts(x, k)
+    slope = (1 - u * E if x >= 0 else -u - E * (1 + 2 * u)) * ((1 - F) / (cpq * (q * q)))
+    bend = unscaled(slope * u * S * u) if S < 1 else slope * u * F * u
+    return bend if k >= 0 else -bend
+
+
 def _s4_parts(x, k):
     # The product c p q is taken as c (1 + E) (1 + F): that rounds three times, not five.
     u = finite(abs(x))
@@ -503,6 +537,14 @@ def celu_dalpha(x, alpha=1.0):
     return 0 if x >= near else slope
 
 
+def celu_dalphaalpha(x, alpha=1.0):
+    """d^2 celu / d alpha^2: 0 for x > 0, else e^(x/alpha) (x/alpha)^2 / alpha."""
+    v, near = _celu_quotient(x, alpha)
+    E = exp_neg(v)
+    bend = E * finite(v) * finite(v) / alpha
+    return 0 if x >= near else bend
+
+
 def _celu_parts(x, alpha):
     v, near = _celu_quotient(x, alpha)
     M = expm1_neg(v)
@@ -582,6 +624,24 @@ def softplus_dbeta(x, beta=1.0, threshold=20.0):
     return unless_nan(0 if z > threshold else -(far if S < 1 else near), threshold)
 
 
+def softplus_dbetabeta(x, beta=1.0, threshold=20.0):
+    """d^2 softplus / d beta^2 = (z^2 s (1 - s) - 2 (z s - log(1 + e^z))) / beta^3.
+
+    Here z = beta x and s = sigmoid(z). It is 0 for z > threshold.
+    """
+    # As in softplus_dbeta nothing cancels: v^2 F / (1 + F)^2 + 2 (v F / (1 + F) + log(1 + F)).
+    S = scaled_exp_neg_product(abs(beta), abs(x))
+    F = unscaled(S)
+    L = log1p(F)
+    z = beta * x
+    r = 1 / beta
+    q = 1 + F
+    v = finite(finite(abs(beta)) * abs(x))
+    far = unscaled((S * v * v + 2 * (v + 1) * S) * r * r * r)
+    near = (F * (v / q) * (v / q) + 2 * (F * (v / q) + L)) * r * r * r
+    return unless_nan(0 if z > threshold else (far if S < 1 else near), threshold)
+
+
 def softplus_dthreshold(x, beta=1.0, threshold=20.0):
     """d softplus / d threshold: 0.
 
@@ -635,6 +695,17 @@ def gelu_tanh_dx(x):
     q = 1 + F
     t = finite(u * (1.595769121605730711760 + 0.214064448817800746329 * (u * u)))
     return (q + F * t if x >= 0 else unscaled(S * ((1 - t) + F))) / (q * q)
+
+
+def gelu_tanh_dxx(x):
+    """d^2 gelu_tanh / d x^2 = s (1 - s) (2 z' + x (1 - 2 s) z'^2 + x z''), with s = sigmoid(z)."""
+    # x (1 - 2 s) is -u (1 - F) / (1 + F) on both sides. S, a factor of each term, goes first.
+    u, S, F = _gelu_tanh_parts(x)
+    q = 1 + F
+    d = finite(1.595769121605730711760 + 0.214064448817800746329 * (u * u))
+    Sd = S * d
+    bend = 0.428128897635601492658 * (S * u * u)
+    return unscaled((2 * Sd + (bend - Sd * d * u * ((1 - F) / q))) / (q * q))
 
 
 def _gelu_tanh_parts(x):
@@ -733,6 +804,18 @@ def mish_dx(x):
     left = S * ((2 + E) * d - 4 * u * (1 + E))
     slope = (right if x >= 0 else left) / (d * d)
     return slope if x >= 0 else unscaled(slope)
+
+
+def mish_dxx(x):
+    """d^2 mish / d x^2 = 2 w' + x w'' with w = tanh(softplus(x)).
+
+    By the rules of differentiation it would be a difference of numbers near 1.
+    """
+    # With n = 1 + e^x, w = 1 - 2 / (n^2 + 1): w' = 4 n n' / (n^2 + 1)^2, over powers of d.
+    u, S, E, w, d = _mish_parts(x)
+    right = 2 * (1 + E) * d - u * (2 + E * (3 - 2 * E * (1 + E)))
+    left = 2 * (1 + E) * d - u * (2 + E * (2 - E * (3 + 2 * E)))
+    return unscaled((E * (S * right) if x >= 0 else S * left) * 4 / (d * d * d))
 
 
 def _mish_parts(x):

@@ -88,7 +88,7 @@ static void S3S4_LOOP(ptrdiff_t groups, ptrdiff_t w, const char *const *in,
     (void)sum_0, (void)sum_1, (void)rest_0, (void)rest_1;
 }
 
-#if S3S4_REDUCES && defined(S3S4_LANES)
+#if S3S4_REDUCES && S3S4_IS_BLOCKED
 /* All lanes of a contiguous row, a multiple of four groups: the slots may stay in registers. */
 S3S4_UNUSED
 static void S3S4_LANES(ptrdiff_t groups, const char *const *in, char *out, const S3S4_T *values,

@@ -15,10 +15,10 @@ typedef struct {
     /* Groups of w columns; slot i takes what column i adds up to. */
     void (*loop[S3S4_ROW_PHASES + 1])(ptrdiff_t, ptrdiff_t, const char *const *, const ptrdiff_t *,
                                       char *, ptrdiff_t, const S3S4_T *, S3S4_T *, ptrdiff_t);
-    /* The same for all lanes of a contiguous row, a multiple of four groups; it may be NULL. */
+    void (*finish[S3S4_ROW_PHASES])(ptrdiff_t, S3S4_T *);
+    /* As loop, for all lanes of a contiguous row, a multiple of four groups; it may be NULL. */
     void (*lanes[S3S4_ROW_PHASES])(ptrdiff_t, const char *const *, char *, const S3S4_T *,
                                    S3S4_T *, ptrdiff_t);
-    void (*finish[S3S4_ROW_PHASES])(ptrdiff_t, S3S4_T *);
 } S3S4_K(s3s4_rows);
 
 /* Take terms into a slot. */

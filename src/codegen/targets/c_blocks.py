@@ -1,4 +1,4 @@
-"""s3s4.h: functions of one element, and of blocks of elements that compilers vectorise.
+"""s3s4.h and functions.h: functions of one element, and of blocks that compilers vectorise.
 
 Design:
 - A block function runs over 512 bytes at a time and gives every exponential a loop of its own, into
@@ -21,7 +21,7 @@ from codegen.passes import (
     uniform,
     without_idle_scales,
 )
-from codegen.targets.c_elements import BLOCKS, TAKEN, TYPES, element, language
+from codegen.targets.c_elements import TAKEN, TYPES, C, element, included
 from codegen.text import Writer
 
 SHORT = {8: "S3S4_FMA", 26: "S3S4_REGISTERS >= 32"}
@@ -48,6 +48,9 @@ HEAD = """\
 
 #include "blocks.h"
 """
+FUNCTIONS_HEAD = """\
+/* functions.h: every activation in one type, generated from src/formulas. Included by s3s4.h. */
+"""
 FOOT = """\
 #include "rows.h"
 
@@ -63,14 +66,17 @@ FOOT = """\
 """
 
 
-def header(family: Family) -> str:
-    """Every function of the table."""
-    parts = [HEAD]
-    for function in map(without_idle_scales, family.functions):
-        parts += [element(function, kind) for kind in TYPES if function.is_public]
-        for kind in BLOCKS:
-            parts += [block(one, kind, form) for form, one in forms(function).items()]
-    return "\n\n".join([*parts, FOOT])
+def header(_: Family) -> str:
+    """What is included by others: every function in every type."""
+    return "\n\n".join([HEAD, *(included("functions.h", kind) for kind in TYPES), FOOT])
+
+
+def functions(family: Family) -> str:
+    """Every function of the table, in one type."""
+    every = [*map(without_idle_scales, family.functions)]
+    elements = [element(function) for function in every if function.is_public]
+    blocks = [block(one, form) for f in every for form, one in forms(f).items()]
+    return "\n\n".join([FUNCTIONS_HEAD, *elements, "#if S3S4_IS_BLOCKED", *blocks, "#endif\n"])
 
 
 def forms(function: Function) -> dict[str, Function]:
@@ -79,43 +85,42 @@ def forms(function: Function) -> dict[str, Function]:
     if function.parameters:
         found["uniform"] = uniform(function, function.parameters)
         special = ordinary(function)
-        if is_lighter(special, found["uniform"]):
+        if not function.is_second and is_lighter(special, found["uniform"]):
             found["ordinary"] = special
     return found
 
 
-def block(function: Function, kind: str, form: str) -> str:
+def block(function: Function, form: str) -> str:
     """Any multiple of 16 elements."""
-    ctype = TYPES[kind]
     shared = function.parameters if form == "uniform" else frozenset()
     once = settled(function.nodes, shared)
     used = {node.text: node in once for node in function.nodes if node.op == "input"}
-    writer = Writer(function, language(kind), TAKEN)
+    writer = Writer(function, C, TAKEN)
     before = [
         *((n, f"in[{i}][0]") for i, n in enumerate(function.inputs) if used.get(n)),
         *writer.assignments(node for node in function.nodes if node in once and shared),
     ]
     arrays = [name for name in function.inputs if used.get(name) is False]
     pointers = {
-        f"in_{name}": f"const {ctype} *in_{name} = in[{function.inputs.index(name)}] + start;"
+        f"in_{name}": f"const S3S4_T *in_{name} = in[{function.inputs.index(name)}] + start;"
         for name in arrays
     }
     outs = [f"out_{i}" for i in range(len(function.outputs))]
-    pointers |= {out: f"{ctype} *{out} = out[{i}] + start;" for i, out in enumerate(outs)}
+    pointers |= {out: f"S3S4_T *{out} = out[{i}] + start;" for i, out in enumerate(outs)}
 
     def in_blocks(at_once: bool) -> list[str]:
         every = loops(function, shared, at_once)
         stored = {node: f"block_{i}" for i, node in enumerate(every[-1].known)}
         lines = [
-            f"    for (ptrdiff_t start = 0; start < n; start += S3S4_BLOCK({ctype})) {{",
-            f"        const ptrdiff_t m = S3S4_LENGTH(n - start, S3S4_BLOCK({ctype}));",
+            "    for (ptrdiff_t start = 0; start < n; start += S3S4_BLOCK(S3S4_T)) {",
+            "        const ptrdiff_t m = S3S4_LENGTH(n - start, S3S4_BLOCK(S3S4_T));",
             *(f"        {declaration}" for declaration in pointers.values()),
             *(f"        S3S4_FETCH({pointer});" for pointer in pointers),
-            *(f"        {ctype} {name}[S3S4_BLOCK({ctype})];" for name in stored.values()),
+            *(f"        S3S4_T {name}[S3S4_BLOCK(S3S4_T)];" for name in stored.values()),
         ]
         for one in every:
             targets = outs if one is every[-1] else [stored[node] for node in one.targets]
-            lines += element_loop(one, ctype, writer.inner(), arrays, stored, targets)
+            lines += element_loop(one, writer.inner(), arrays, stored, targets)
         return [*lines, "    }"]
 
     conditions = [needs for most, needs in SHORT.items() if operations(function) <= most]
@@ -129,9 +134,9 @@ def block(function: Function, kind: str, form: str) -> str:
         body = in_blocks(False)
     return "\n".join([
         "S3S4_UNUSED",
-        f"static void s3s4_{function.name}_{form}_{kind}(",
-        f"    ptrdiff_t n, const {ctype} *const *in, {ctype} *const *out) {{",
-        *(f"    const {ctype} {name} = {text};" for name, text in before),
+        f"static void S3S4_K(s3s4_{function.name}_{form})(",
+        "    ptrdiff_t n, const S3S4_T *const *in, S3S4_T *const *out) {",
+        *(f"    const S3S4_T {name} = {text};" for name, text in before),
         *body,
         "}",
     ])  # fmt: skip
@@ -139,7 +144,6 @@ def block(function: Function, kind: str, form: str) -> str:
 
 def element_loop(
     loop: Loop,
-    ctype: str,
     writer: Writer,
     arrays: list[str],
     stored: dict[Node, str],
@@ -157,8 +161,8 @@ def element_loop(
     return [
         "        S3S4_INDEPENDENT",
         "        for (ptrdiff_t i = 0; i < m; i++) {",
-        *(f"            const {ctype} {name} = {text};" for name, text in steps),
-        *(f"            const {ctype} new_{j} = {value};" for j, value in enumerate(values)),
+        *(f"            const S3S4_T {name} = {text};" for name, text in steps),
+        *(f"            const S3S4_T new_{j} = {value};" for j, value in enumerate(values)),
         *(f"            {target}[i] = new_{j};" for j, target in enumerate(targets)),
         "        }",
     ]

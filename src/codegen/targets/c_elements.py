@@ -1,44 +1,58 @@
-"""C99 of one element at a time, and what C makes of a node."""
+"""C99 of one element at a time, and what C makes of a node.
+
+The text knows no type: it is included once for each, with S3S4_T the type, S3S4_K(name) the name
+with its suffix, and S3S4_L(digits) a constant, or a float loop would be computed in double.
+"""
 
 from codegen.ir import Function
 from codegen.text import Language, Writer, infix
 
 TYPES = {"f32": "float", "f64": "double", "ld": "long double"}
 SUFFIX = {"f32": "f", "f64": "", "ld": "L"}
+"""Of constants."""
 BLOCKS = ("f32", "f64")
 """Types that have block functions: no processor has vectors of the third."""
 TAKEN = ("i", "in", "m", "n", "out", "start")
 """Names of the generated functions' own."""
 
 
-def language(kind: str) -> Language:
-    """Constants take the type of the loop, or a float loop would be computed in double."""
-    return Language(
-        infix(select="({} ? {} : {})"),
-        number=lambda digits: f"{digits}{SUFFIX[kind]}",
-        call=lambda op: f"s3s4_{op}_{kind}",
-    )
+C = Language(
+    infix(select="({} ? {} : {})"),
+    number=lambda digits: f"S3S4_L({digits})",
+    call=lambda op: f"S3S4_K(s3s4_{op})",
+)
 
 
-def element(function: Function, kind: str) -> str:
+def included(header: str, kind: str) -> str:
+    """A header of this kind of text, for one type."""
+    return "\n".join([
+        f"#define S3S4_T {TYPES[kind]}",
+        f"#define S3S4_K(name) name##_{kind}",
+        f"#define S3S4_L(digits) digits{'##' if SUFFIX[kind] else ''}{SUFFIX[kind]}",
+        f"#define S3S4_IS_BLOCKED {int(kind in BLOCKS)}",
+        f'#include "{header}"',
+        *(f"#undef S3S4_{name}" for name in ("T", "K", "L", "IS_BLOCKED")),
+    ])  # fmt: skip
+
+
+def element(function: Function) -> str:
     """One element: a single output is returned, several go through pointers."""
-    ctype = TYPES[kind]
-    writer = Writer(function, language(kind), TAKEN)
+    writer = Writer(function, C, TAKEN)
     steps = writer.assignments(function.nodes)
     values = [writer.text(output) for output in function.outputs]
     used = {node.text for node in function.nodes if node.op == "input"}
-    arguments = [f"{ctype} {name}" for name in function.inputs]
+    arguments = [f"S3S4_T {name}" for name in function.inputs]
     if len(values) == 1:
-        returns, results = ctype, [f"return {values[0]};"]
+        returns, results = "S3S4_T", [f"return {values[0]};"]
     else:
         returns = "void"
-        arguments += [f"{ctype} *out{i}" for i in range(len(values))]
-        results = [f"const {ctype} value{i} = {value};" for i, value in enumerate(values)]
+        arguments += [f"S3S4_T *out{i}" for i in range(len(values))]
+        results = [f"const S3S4_T value{i} = {value};" for i, value in enumerate(values)]
         results += [f"*out{i} = value{i};" for i in range(len(values))]
     lines = [
         *(f"(void){name};" for name in function.inputs if name not in used),
-        *(f"const {ctype} {name} = {text};" for name, text in steps),
+        *(f"const S3S4_T {name} = {text};" for name, text in steps),
         *results,
     ]
-    head = f"static inline {returns} s3s4_{function.name}_{kind}({', '.join(arguments)}) {{"
+    head = f"static inline {returns} S3S4_K(s3s4_{function.name})({', '.join(arguments)}) {{"
     return "\n".join([head, *(f"    {line}" for line in lines), "}"])

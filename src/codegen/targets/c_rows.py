@@ -1,4 +1,4 @@
-"""rows.h: what an element of a row takes in each phase; the loops around it are real C.
+"""rows.h and row_functions.h: what an element of a row takes in each phase; loops are real C.
 
 Each phase is the function of its element, with the definitions that rows_loops.h makes loops of.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from codegen.family import Family
 from codegen.ir import Node
 from codegen.phases import MAX_PHASES, MAX_SUMS, MAX_VALUES, Phases, phases
-from codegen.targets.c_elements import BLOCKS, TYPES, language
+from codegen.targets.c_elements import TYPES, C, included
 from codegen.text import Writer
 
 TAKEN = ("i", "in_0", "in_1", "step", "terms", "to", "values", "w")
@@ -26,31 +26,36 @@ HEAD = f"""\
 #define S3S4_ROW_SUMS {MAX_SUMS}
 #include "rows_slab.h"
 """
+FUNCTIONS_HEAD = """\
+/* row_functions.h: every row function in one type, generated from src/formulas. Included by rows.h.
+ */
+#include "rows_type.h"
+"""
 
 
-def header(family: Family) -> str:
-    """The phases, what drives them, and one row at a time."""
-    functions = [phases(family, function) for function in family.row_functions]
-    parts = [HEAD]
-    for kind, ctype in TYPES.items():
-        parts.append(
-            f'#define S3S4_T {ctype}\n#define S3S4_K(name) name##_{kind}\n#include "rows_type.h"'
-        )
-        for rows in functions:
-            every = range(len(rows.phases))
-            parts += [phase_function(rows, phase, kind) for phase in (*every, len(rows.phases))]
-            parts += [finish_function(rows, p, kind) for p in every if rows.phases[p].derived]
-            parts.append(row_table(rows, kind))
-        parts.append("#undef S3S4_T\n#undef S3S4_K")
-    return "\n\n".join([*parts, "#endif\n"])
+def header(_: Family) -> str:
+    """What is included by others: every row function in every type."""
+    return "\n\n".join([HEAD, *(included("row_functions.h", kind) for kind in TYPES), "#endif\n"])
 
 
-def phase_function(rows: Phases, phase: int, kind: str) -> str:
+def functions(family: Family) -> str:
+    """The phases of every row function, what drives them, and one row at a time, in one type."""
+    parts = [FUNCTIONS_HEAD]
+    for function in family.row_functions:
+        rows = phases(family, function)
+        every = range(len(rows.phases))
+        parts += [phase_function(rows, phase) for phase in (*every, len(rows.phases))]
+        parts += [finish_function(rows, p) for p in every if rows.phases[p].derived]
+        parts.append(row_table(rows))
+    return "\n\n".join([*parts, ""])
+
+
+def phase_function(rows: Phases, phase: int) -> str:
     """The function of an element, and the loops that rows_loops.h makes of it."""
-    ctype, function = TYPES[kind], rows.function
+    function = rows.function
     steps, last = rows.steps(phase), phase == len(rows.phases)
-    writer = Writer(function, language(kind), TAKEN)
-    name = f"{function.name}_term{phase}_{kind}"
+    writer = Writer(function, C, TAKEN)
+    name = f"S3S4_K(s3s4_{function.name}_term{phase})"
     inputs = {f"in_{i}": one for i, one in enumerate(function.inputs)}
     used = {node.text for node in steps if node.op == "input"}
     loads = [(one, f"*{pointer}") for pointer, one in inputs.items() if one in used]
@@ -67,12 +72,11 @@ def phase_function(rows: Phases, phase: int, kind: str) -> str:
         touched.append("S3S4_ROW_TO")
     stores = [rows.stored] if rows.stored and rows.stores(phase) else []
     reductions = [] if last else [which(node) for node in rows.phases[phase].reductions]
-    lanes = lanes_name(rows, phase, kind)
     return "\n".join([
-        f"S3S4_INLINE void s3s4_{name}(",
-        f"    const {ctype} *in_0, const {ctype} *in_1, {ctype} *to, const {ctype} *values,",
-        f"    ptrdiff_t step, {ctype} *terms) {{",
-        *(f"    const {ctype} {one} = {text};" for one, text in loads),
+        f"S3S4_INLINE void {name}(",
+        "    const S3S4_T *in_0, const S3S4_T *in_1, S3S4_T *to, const S3S4_T *values,",
+        "    ptrdiff_t step, S3S4_T *terms) {",
+        *(f"    const S3S4_T {one} = {text};" for one, text in loads),
         *(
             f"    {'*to' if last else f'terms[{i}]'} = {writer.text(target)};"
             for i, target in enumerate(rows.targets(phase))
@@ -80,9 +84,9 @@ def phase_function(rows: Phases, phase: int, kind: str) -> str:
         *(f"    *to = {writer.text(node)};" for node in stores),
         "    (void)in_0, (void)in_1, (void)to, (void)values, (void)step, (void)terms;",
         "}",
-        f"#define S3S4_TERM s3s4_{name}",
-        f"#define S3S4_LOOP {loop_name(rows, phase, kind)}",
-        *([f"#define S3S4_LANES {lanes}"] if lanes else []),
+        f"#define S3S4_TERM {name}",
+        f"#define S3S4_LOOP {loop_name(rows, phase)}",
+        *([] if last else [f"#define S3S4_LANES {lanes_name(rows, phase)}"]),
         f"#define S3S4_TOUCHED ({' | '.join(touched)})",
         *(
             f"#define S3S4_REDUCTION_{i} S3S4_ROW_{([*reductions, *['NONE'] * MAX_SUMS])[i]}"
@@ -101,25 +105,23 @@ def which(reduction: Node) -> str:
     return reduction.op.upper()
 
 
-def loop_name(rows: Phases, phase: int, kind: str) -> str:
-    return f"s3s4_{rows.function.name}_phase{phase}_{kind}"
+def loop_name(rows: Phases, phase: int) -> str:
+    return f"S3S4_K(s3s4_{rows.function.name}_phase{phase})"
 
 
-def lanes_name(rows: Phases, phase: int, kind: str) -> str | None:
+def lanes_name(rows: Phases, phase: int) -> str:
     """The loop that keeps sums in vector registers, where there are any."""
-    if kind not in BLOCKS or phase == len(rows.phases):
-        return None
-    return f"s3s4_{rows.function.name}_lanes{phase}_{kind}"
+    return f"S3S4_K(s3s4_{rows.function.name}_lanes{phase})"
 
 
-def finish_name(rows: Phases, phase: int, kind: str) -> str:
-    return f"s3s4_{rows.function.name}_finish{phase}_{kind}"
+def finish_name(rows: Phases, phase: int) -> str:
+    return f"S3S4_K(s3s4_{rows.function.name}_finish{phase})"
 
 
-def finish_function(rows: Phases, phase: int, kind: str) -> str:
+def finish_function(rows: Phases, phase: int) -> str:
     """The row values that follow from the reductions of a phase, for w columns."""
-    ctype, derived = TYPES[kind], rows.phases[phase].derived
-    writer = Writer(rows.function, language(kind), TAKEN)
+    derived = rows.phases[phase].derived
+    writer = Writer(rows.function, C, TAKEN)
     place = {
         value: f"values[{index} * S3S4_ROW_WIDTH + i]" for index, value in enumerate(rows.values)
     }
@@ -135,19 +137,19 @@ def finish_function(rows: Phases, phase: int, kind: str) -> str:
     loads += writer.assignments(node for node in rows.function.nodes if node in steps)
     return "\n".join([
         "S3S4_UNUSED",
-        f"static void {finish_name(rows, phase, kind)}(ptrdiff_t w, {ctype} *values) {{",
+        f"static void {finish_name(rows, phase)}(ptrdiff_t w, S3S4_T *values) {{",
         "    S3S4_INDEPENDENT",
         "    for (ptrdiff_t i = 0; i < w; i++) {",
-        *(f"        const {ctype} {name} = {text};" for name, text in loads),
+        *(f"        const S3S4_T {name} = {text};" for name, text in loads),
         *(f"        {place[value]} = {writer.text(value)};" for value in derived),
         "    }",
         "}",
     ])  # fmt: skip
 
 
-def row_table(rows: Phases, kind: str) -> str:
+def row_table(rows: Phases) -> str:
     """What drives the phases of a function."""
-    ctype, name, inputs = TYPES[kind], rows.function.name, rows.function.inputs
+    name, inputs = rows.function.name, rows.function.inputs
     first = [rows.values.index(phase.reductions[0]) for phase in rows.phases]
     counts = [len(phase.reductions) for phase in rows.phases]
     ends = [f + len((*p.reductions, *p.derived)) for f, p in zip(first, rows.phases, strict=True)]
@@ -159,24 +161,29 @@ def row_table(rows: Phases, kind: str) -> str:
         len(inputs),
         len(rows.phases),
         *(listed(one) for one in (first, counts, ends, totals)),
-        listed(loop_name(rows, p, kind) for p in (*every, len(rows.phases))),
-        listed(lanes_name(rows, p, kind) or "NULL" for p in every),
-        listed(finish_name(rows, p, kind) if rows.phases[p].derived else "NULL" for p in every),
+        listed(loop_name(rows, p) for p in (*every, len(rows.phases))),
+        listed(finish_name(rows, p) if rows.phases[p].derived else "NULL" for p in every),
     ]
-    pointers = ", ".join(f"const {ctype} *{one}" for one in inputs)
+    pointers = ", ".join(f"const S3S4_T *{one}" for one in inputs)
     sources = listed(f"(const char *){one}" for one in inputs)
     return "\n".join([
         "S3S4_UNUSED",
-        f"static const s3s4_rows_{kind} s3s4_{name}_phases_{kind} = {{",
-        "    " + ",\n    ".join(map(str, fields)) + "};",
+        f"static const S3S4_K(s3s4_rows) S3S4_K(s3s4_{name}_phases) = {{",
+        *(f"    {field}," for field in fields),
+        "#if S3S4_IS_BLOCKED",
+        f"    {listed(lanes_name(rows, p) for p in every)},",
+        "#else",
+        "    {NULL},",
+        "#endif",
+        "};",
         "",
         "S3S4_UNUSED",
-        f"static void s3s4_{name}_row_{kind}(ptrdiff_t n, {pointers}, {ctype} *out) {{",
+        f"static void S3S4_K(s3s4_{name}_row)(ptrdiff_t n, {pointers}, S3S4_T *out) {{",
         f"    s3s4_slab slab = {{n, 1, {sources}, {{0}}, (char *)out, "
         "sizeof *out, 0, 0, 0, 0, 0, 0, 0};",
-        f"    {ctype} space[S3S4_ROW_ALONE_SPACE];",
+        f"    S3S4_T space[S3S4_ROW_ALONE_SPACE];",
         "    for (int i = 0; i < S3S4_ROW_INPUTS; i++) slab.in_step[i] = sizeof *out;",
-        f"    s3s4_row_slab_{kind}(&s3s4_{name}_phases_{kind}, &slab, space);",
+        f"    S3S4_K(s3s4_row_slab)(&S3S4_K(s3s4_{name}_phases), &slab, space);",
         "}",
     ])  # fmt: skip
 

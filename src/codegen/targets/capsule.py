@@ -65,7 +65,8 @@ def spaced(ctype: str, name: str) -> str:
 
 
 def public(family: Family) -> list[Function]:
-    return [function for function in family.functions if function.is_public]
+    """Those that have C functions: a second derivative is in s3s4.h, and else for arrays alone."""
+    return [one for one in family.functions if one.is_public and not one.is_second]
 
 
 def out_names(function: Function) -> list[str]:

@@ -14,6 +14,7 @@ class Entry(NamedTuple):
     parameters: dict[str, float]
     doc: str
     derivatives: dict[str, str]
+    second_derivatives: dict[tuple[str, str], str]
 
 
 TABLE = {
@@ -29,7 +30,8 @@ def activations(family: Family) -> str:
     parts = [HEAD]
     for activation in family.activations:
         docs = {by: derivative.doc for by, derivative in activation.derivatives.items()}
-        fields = (dict(activation.defaults), activation.value.doc, docs)
+        seconds = {by: second.doc for by, second in activation.second_derivatives.items()}
+        fields = (dict(activation.defaults), activation.value.doc, docs, seconds)
         lines = "".join(f"        {field!r},\n" for field in fields)
         parts.append(f"    {activation.name!r}: Entry(\n{lines}    ),\n")
     return "".join([*parts, "}\n"])

@@ -105,11 +105,13 @@ def class_name(parameters: Parameters) -> str:
 def class_stub(parameters: Parameters) -> str:
     """The class of every activation with these parameters."""
     wrt = ", ".join(f'"{name}"' for name in ("x", *parameters))
+    pairs = f"Literal[{wrt}] | tuple[Literal[{wrt}], Literal[{wrt}]]"
     return "\n".join(
         [
             f"class {class_name(parameters)}(Activation):",
             *calls("__call__", "derivative: bool = False, ", parameters),
             *calls("derivative", f'wrt: Literal[{wrt}] = "x", ', parameters),
+            *calls("second_derivative", f'wrt: {pairs} = "x", ', parameters),
             *calls("value_and_derivative", "", parameters, "tuple[{0}, {0}]"),
             *backward(parameters),
             "",

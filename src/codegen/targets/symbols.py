@@ -6,7 +6,7 @@ Each knows its entry in the table by its place there.
 from codegen.family import Family
 from codegen.ir import Function
 from codegen.targets.c_elements import BLOCKS
-from codegen.targets.capsule import Symbol, array, out_names, packed, rows, symbols
+from codegen.targets.capsule import Symbol, array, out_names, packed, public, rows, symbols
 
 
 def header(family: Family) -> str:
@@ -16,8 +16,9 @@ def header(family: Family) -> str:
         "static s3s4_loop s3s4_loop_f32, s3s4_loop_f64; /* set by kernels.pyx */",
         "static s3s4_loop s3s4_row_loop_f32, s3s4_row_loop_f64;",
     ]
+    given = public(family)
     for index, function in enumerate(family.functions):
-        if function.is_public:
+        if function in given:
             for kind in BLOCKS:
                 lines += array_function(function, kind, index)
             if len(function.outputs) == 1:
