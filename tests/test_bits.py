@@ -31,7 +31,7 @@ TABLE = Path(__file__).parent / "bits.json"
 DTYPES = {"f32": np.float32, "f64": np.float64}
 BUILDS = {"fused": ["-mfma"], "rounded": []}
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-30, -1e-30, 1e30, -1e30, 88, -88, 700, -700, 1e-8]
-SYMBOL = re.compile(r"^static void s3s4_(\w+)_(block|ordinary|uniform)_(f32|f64)\(", re.MULTILINE)
+SYMBOL = re.compile(r"^static void S3S4_K\(s3s4_(\w+)_(block|ordinary|uniform)\)", re.MULTILINE)
 
 
 def inputs(name: str, form: str, dtype: type[np.generic], count: int) -> list[np.ndarray]:
@@ -54,8 +54,8 @@ def inputs(name: str, form: str, dtype: type[np.generic], count: int) -> list[np
 def digests(flags: list[str]) -> dict[str, str]:
     """Of the results of each function, in all forms and types; NaN is NaN."""
     include = Path(s3s4.get_include())
-    text = (include / "s3s4.h").read_text()
-    found = SYMBOL.findall(text)
+    text = (include / "functions.h").read_text()
+    found = [(*one, kind) for one in SYMBOL.findall(text) for kind in DTYPES]
     with tempfile.TemporaryDirectory() as folder:
         source, library = Path(folder, "all.c"), Path(folder, "all.so")
         names = ["_".join(("s3s4", *one)) for one in found]

@@ -121,13 +121,13 @@ def test_compiler_reports_every_loop_vectorised(
         pytest.skip(str(reason))
     if variant not in s3s4._cpu.VARIANTS:
         pytest.skip(f"no variant {variant} on this machine")
-    header = tmp_path / "s3s4.h"
     neighbours = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     generate = [sys.executable, "-m", "codegen", tmp_path, tmp_path / "depfile"]
     subprocess.run(generate, env=neighbours, check=True)
-    text = header.read_text()
-    form = r"(?:block|ordinary|uniform)_f\d\d"
-    functions = re.findall(rf"^static void (s3s4_\w+_{form})\(", text, re.M)
+    text = (tmp_path / "functions.h").read_text()
+    form = r"(?:block|ordinary|uniform)"
+    found = re.findall(rf"^static void S3S4_K\((s3s4_\w+_{form})\)", text, re.M)
+    functions = [f"{name}_{kind}" for name in found for kind in ("f32", "f64")]
     source = tmp_path / "all.c"
     # Static functions must be used to be compiled.
     source.write_text(f'#include "s3s4.h"\nvoid (*const used[])() = {{{", ".join(functions)}}};\n')

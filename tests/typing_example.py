@@ -26,6 +26,7 @@ assert_type(s3s4.s4(single, k=k), NDArray[np.float32])
 assert_type(s3s4.s4(double, k=2, order="C", device="cpu"), NDArray[np.float64])
 assert_type(s3s4.s4(single, derivative=True), NDArray[np.float32])
 assert_type(s3s4.s4.derivative(single, k, wrt="k"), NDArray[np.float32])
+assert_type(s3s4.s4.second_derivative(single, wrt=("x", "k")), NDArray[np.float32])
 assert_type(s3s4.s4.value_and_derivative(single), tuple[NDArray[np.float32], NDArray[np.float32]])
 
 # Scalars give scalars.

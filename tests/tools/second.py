@@ -8,19 +8,25 @@
 #   sum with cancellation is judged.
 """
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
+from functools import cache
 from typing import Any, NamedTuple
 
 import mpmath
+from s3s4._table import TABLE
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "src" / "formulas"))
-
-import textbook
+from s3s4 import _textbook
 
 mp = mpmath.mp.clone()
 mp.dps = 60
+CONSTANTS = {
+    "selu": {
+        "scale": mp.mpf("1.0507009873554804934193349852946"),
+        "alpha": mp.mpf("1.6732632423543772848170429916717"),
+    },
+    "gelu_tanh": {"cubic": mp.mpf("0.044715")},
+}
+"""What has more digits than the textbook's numbers."""
 
 
 class Sum(NamedTuple):
@@ -70,9 +76,7 @@ class Jet:
             times(u.value, v.value),
             plus(times(u.a, v.value), times(u.value, v.a)),
             plus(times(u.b, v.value), times(u.value, v.b)),
-            plus(
-                times(u.bend, v.value), times(u.a, v.b), times(u.b, v.a), times(u.value, v.bend)
-            ),
+            plus(times(u.bend, v.value), times(u.a, v.b), times(u.b, v.a), times(u.value, v.bend)),
         )
 
     def __truediv__(self, other: Any) -> "Jet":
@@ -182,11 +186,13 @@ class Jets:
         return x.through(mp.sin(t), mp.cos(t), -mp.sin(t))
 
 
-def second_derivative(name: str, by: tuple[str, str], point: dict[str, float]) -> Sum:
-    """That of an activation by two of its inputs, at a point."""
-    definition: Callable[..., Jet] = getattr(textbook, name)
+@cache
+def second_derivative(name: str, by: tuple[str, str], *point: float) -> Sum:
+    """That of an activation by two of its inputs, at a point: x and the parameters."""
+    definition: Callable[..., Jet] = getattr(_textbook, name)
+    names = ("x", *TABLE[name].parameters)
     inputs = {
         given: Jet(exactly(at), exactly(given == by[0]), exactly(given == by[1]), exactly(0))
-        for given, at in point.items()
+        for given, at in zip(names, point, strict=True)
     }
-    return jet(definition(Jets, **inputs)).bend
+    return jet(definition(Jets, **inputs, **CONSTANTS.get(name, {}))).bend

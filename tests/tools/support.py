@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from s3s4._table import TABLE
 
 import s3s4
 
@@ -17,10 +18,16 @@ ELEMENTWISE = {
     if isinstance(activation, s3s4.Activation)
 }
 ACTIVATIONS = list(ELEMENTWISE.values())
+SECOND_DERIVATIVES = {
+    f"{name}_d{a}{b}": getattr(s3s4.ufuncs, f"{name}_d{a}{b}")
+    for name, entry in TABLE.items()
+    for a, b in entry.second_derivatives
+}
+"""Apart from the others: they are the same loops around other formulas."""
 UFUNCS = {
     name: ufunc
     for name, ufunc in vars(s3s4.ufuncs).items()
-    if isinstance(ufunc, np.ufunc) and ufunc.signature is None
+    if isinstance(ufunc, np.ufunc) and ufunc.signature is None and name not in SECOND_DERIVATIVES
 }
 
 

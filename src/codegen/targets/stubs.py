@@ -17,33 +17,8 @@ from pathlib import Path
 from codegen.family import Family
 
 INIT = Path(__file__).parents[3] / "s3s4" / "__init__.py"
-HEADER = '''\
-"""Generated from src/formulas and __init__.py."""
-
-# mypy: disable-error-code="override"
-# Activation takes any parameters; each class here takes its own.
-
-from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
-
-import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
-
-'''
-
-SHARED = """
-_F = TypeVar("_F", bound=np.floating[Any])
-_Out = TypeVar("_Out", bound=NDArray[Any])
-_Device = Literal["auto", "cpu", "gpu"] | None
-
-class _Options(TypedDict, total=False):
-    where: ArrayLike
-    casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"]
-    order: Literal["K", "A", "C", "F"]
-    subok: bool
-    device: _Device
-    gpu_threshold: int | None
-"""
-
+HEAD = Path(__file__).with_name("package.pyi.in")
+"""What does not depend on the formulas."""
 ANY = "ArrayLike"
 # Types of x and of each parameter, options that are required, and the result.
 CALLS = (
@@ -61,38 +36,6 @@ BACKWARD = (
     ("float | NDArray[_F]", "NDArray[_F]", "NDArray[_F]", "NDArray[_F]", "NDArray[_F]"),
     (ANY, ANY, f"{ANY} = {{}}", "Any", "Any"),
 )
-
-
-# Of the row activations: with the dtype that goes in, that is asked for, of what is given, unknown.
-ROWS = """
-class _RowOptions(TypedDict, total=False):
-    casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"]
-    order: Literal["K", "A", "C", "F"]
-    subok: bool
-    device: Literal["auto", "cpu"] | None
-
-class _Rows(RowActivation):
-    @overload
-    def __call__(self, x: NDArray[_F], axis: int | tuple[int, ...] | None = -1, **options: Unpack[_RowOptions]) -> NDArray[_F]: ...
-    @overload
-    def __call__(self, x: NDArray[Any], axis: int | tuple[int, ...] | None = -1, *, dtype: type[_F] | np.dtype[_F], **options: Unpack[_RowOptions]) -> NDArray[_F]: ...
-    @overload
-    def __call__(self, x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: _Out, dtype: DTypeLike | None = None, **options: Unpack[_RowOptions]) -> _Out: ...
-    @overload
-    def __call__(self, x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: Any = None, dtype: DTypeLike | None = None, **options: Unpack[_RowOptions]) -> Any: ...
-    @overload
-    def backward(self, grad_output: float | NDArray[_F], x: NDArray[_F], axis: int | tuple[int, ...] | None = -1, *, device: _Device = None) -> NDArray[_F]: ...
-    @overload
-    def backward(self, grad_output: ArrayLike, x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: _Out, device: _Device = None) -> _Out: ...
-    @overload
-    def backward(self, grad_output: ArrayLike, x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: Any = None, device: _Device = None) -> Any: ...
-    @overload
-    def jacobian(self, x: NDArray[_F], axis: int = -1) -> NDArray[_F]: ...
-    @overload
-    def jacobian(self, x: ArrayLike, axis: int = -1) -> Any: ...
-"""  # noqa: E501
-
-
 Parameters = Mapping[str, float]
 
 
@@ -183,11 +126,11 @@ def package(family: Family) -> str:
     bodies = {class_name(a.defaults): class_stub(a.defaults) for a in family.activations}
     classes = {a.name: class_name(a.defaults) for a in family.activations}
     classes |= {row.name: "_Rows" for row in family.rows}
-    return HEADER + "\n".join([
+    return "\n".join([
+        HEAD.read_text(),
         *map(ast.unparse, imports),
-        SHARED,
+        "",
         *bodies.values(),
-        ROWS,
         *get(classes),
         "",
         *(f'{name}: {owner}\nr"""{documented[name]}"""' for name, owner in classes.items()),
