@@ -10,6 +10,7 @@ from s3s4._embedding import _C_API as _C_API
 from s3s4._embedding import __pyx_capi__ as __pyx_capi__
 from s3s4._embedding import c_functions, get_include
 from s3s4._family import activations, get
+from s3s4._gaussian import CriticalInit, Moments, critical_init, gain, moments
 from s3s4._measured.cutover import Calibration, calibrate
 from s3s4._published import S3Activation, S4Activation
 from s3s4._route import device
@@ -21,7 +22,9 @@ globals().update(activations)
 __all__ = [
     "Activation",
     "Calibration",
+    "CriticalInit",
     "GPUUnavailable",
+    "Moments",
     "RowActivation",
     "S3Activation",
     "S4Activation",
@@ -30,10 +33,13 @@ __all__ = [
     "build_config",
     "c_functions",
     "calibrate",
+    "critical_init",
     "device",
+    "gain",
     "get",
     "get_include",
     "get_num_threads",
+    "moments",
     "rrelu_training",
     "set_num_threads",
     "show_config",
