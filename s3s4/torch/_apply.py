@@ -4,13 +4,16 @@ import torch
 from torch import Tensor
 
 from s3s4._table import TABLE
-from s3s4.torch._ops import HALF, expressions, in_operations, transformed
+from s3s4.torch._on_cpu import takes
+from s3s4.torch._ops import expressions, in_operations, past_dispatch, transformed
 from s3s4.torch._short import short
+from s3s4.torch._stored import HALF
 
 OPERATORS = {name: getattr(torch.ops.s3s4, name).default for name in TABLE}
 TRACED = {name: getattr(torch.ops.s3s4_traced, name).default for name in TABLE}
 NUMBERS = (float, int, torch.SymFloat, torch.SymInt)
 EXPRESSIONS = {name: expressions(name)[0] for name in TABLE}
+PAST_DISPATCH = {name: past_dispatch(name) for name in TABLE}
 SHORT = {name: in_operations(short(name)) for name in TABLE}
 
 
@@ -53,4 +56,7 @@ def evaluate(name: str, variables: list[Tensor]) -> Tensor:
         return SHORT[name](*variables)
     if transformed():
         return EXPRESSIONS[name](*variables)
+    if takes(variables):
+        recorded = torch.is_grad_enabled() and any(one.requires_grad for one in variables)
+        return PAST_DISPATCH[name][recorded](*variables)
     return OPERATORS[name](*variables)

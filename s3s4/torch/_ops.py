@@ -11,20 +11,17 @@ Design:
   formulas' own first derivatives, all of which can be fused with what stands around them.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from s3s4 import _cpu
 from s3s4._table import TABLE
 from s3s4.torch import _expressions
+from s3s4.torch._on_cpu import empty_output, on_cpu, takes
 from s3s4.torch._short import short
+from s3s4.torch._stored import Kernel, gradients, in_single, stored
 
-Kernel = Callable[..., Any]
-HALF = (torch.bfloat16, torch.float16)
 TAGS = (torch.Tag.pt2_compliant_tag,)
 library = torch.library.Library("s3s4", "DEF")
 traced_library = torch.library.Library("s3s4_traced", "DEF")
@@ -37,22 +34,6 @@ _below_autograd: Any = torch._C._AutoDispatchBelowAutograd
 def transformed() -> bool:
     """Whether torch.func or forward mode is at work, at any depth."""
     return _level() is not None or _forward_ad._current_level >= 0
-
-
-def stored(tensor: Tensor, like: Tensor) -> Tensor:
-    return tensor if tensor.dtype is like.dtype else tensor.to(like.dtype)
-
-
-def in_single(given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """What is stored in half precision is computed in single."""
-    return tuple([one.float() if one.dtype in HALF else one for one in given])
-
-
-def gradients(found: Any, variables: tuple[Tensor, ...]) -> Any:
-    """Of each variable, in its dtype: one alone is no tuple, as PyTorch wants it."""
-    found = found if isinstance(found, tuple) else (found,)
-    stores = tuple([stored(one, like) for one, like in zip(found, variables, strict=True)])
-    return stores if len(stores) > 1 else stores[0]
 
 
 def in_operations(form: Kernel) -> Kernel:
@@ -80,53 +61,9 @@ def expressions(name: str) -> tuple[Kernel, Kernel]:
     return in_operations(getattr(_expressions, name)), backward
 
 
-def on_cpu(name: str) -> tuple[Kernel, Kernel]:
-    """The same by the kernels."""
-
-    def value(*variables: Tensor) -> Tensor:
-        inputs = in_single(variables)
-        y = empty_output(*inputs)
-        follow_threads()
-        x, *parameters = map(as_array, inputs)
-        _cpu.kernels.evaluate(name, tuple(y.shape), (x, *parameters), (y.numpy(),), len(parameters))
-        return stored(y, variables[0])
-
-    def backward(g: Tensor, *variables: Tensor) -> Any:
-        follow_threads()
-        grad, x, *parameters = map(as_array, in_single((g, *variables)))
-        found = _cpu.arrays.backward(name, grad, x, parameters)
-        tensors = tuple(
-            torch.from_numpy(one).view(like.shape)
-            for one, like in zip(found, variables, strict=True)
-        )
-        return gradients(tensors, variables)
-
-    return value, backward
-
-
-def as_array(tensor: Tensor) -> np.ndarray:
-    """A tensor's memory; one element broadcasts like a number, which is what is fast."""
-    array: np.ndarray = tensor.detach().numpy()
-    return array.reshape(()) if array.size == 1 and array.ndim else array
-
-
-def empty_output(x: Tensor, *parameters: Tensor) -> Tensor:
-    """Room for the result, laid out as x is where it has its shape."""
-    shape = torch.broadcast_shapes(x.shape, *(one.shape for one in parameters))
-    return torch.empty_like(x) if x.shape == shape else x.new_empty(shape)
-
-
 def empty_gradients(g: Tensor, *variables: Tensor) -> Any:
     """Room for the gradients."""
     return gradients(tuple(map(torch.empty_like, variables)), variables)
-
-
-def follow_threads() -> None:
-    """Use no more threads than PyTorch does."""
-    _cpu.threads.follow_block()
-    most = torch.get_num_threads()
-    if most < _cpu.kernels.threads_now():
-        _cpu.kernels.set_local_threads(most)
 
 
 def define(name: str) -> None:
@@ -179,6 +116,21 @@ def function(value: Kernel, backward: Kernel) -> Kernel:
 
     recorded: Kernel = Saved.apply
     return recorded
+
+
+def past_dispatch(name: str) -> tuple[Kernel, Kernel]:
+    """The kernels for eager calls on the CPU, without gradients and recorded.
+
+    PyTorch's dispatcher takes several times as long as a thousand elements.
+    """
+    value, backward = on_cpu(name)
+    operator = getattr(torch.ops.s3s4, f"{name}_backward").default
+
+    def at_once(*given: Tensor) -> Any:
+        usual = not (torch.is_grad_enabled() or torch.compiler.is_compiling() or transformed())
+        return (backward if usual and takes(given) else operator)(*given)
+
+    return value, function(value, at_once)
 
 
 def at_autograd(below: Kernel, transformable: Kernel, differentiable: Kernel) -> Kernel:
