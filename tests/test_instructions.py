@@ -141,6 +141,7 @@ def test_compiler_reports_every_loop_vectorised(
         "-E",
         "-P",
         f"-I{KERNELS}",
+        f"-I{tmp_path}",
         source,
         "-o",
         preprocessed,

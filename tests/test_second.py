@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from s3s4._table import TABLE
 
 import s3s4
 import second
 from s3s4 import _cpu
+from s3s4._table import TABLE
 from support import SECOND_DERIVATIVES, assert_same_bits, inputs
 
 EPS = 16

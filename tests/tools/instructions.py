@@ -50,6 +50,7 @@ import sys
 
 import numpy as np
 import s3s4
+from s3s4._table import TABLE
 
 for dtype in (np.float32, np.float64):
     x = np.linspace(-12, 12, {ELEMENTS}).astype(dtype)
@@ -61,6 +62,10 @@ for dtype in (np.float32, np.float64):
         }}
         for by in ("x", *activation.parameters):
             calls[f"d{{by}}_"] = lambda *inputs, by=by: activation.derivative(*inputs, wrt=by)
+        for by in TABLE[activation.name].second_derivatives:
+            calls[f"d{{''.join(by)}}_"] = (
+                lambda *inputs, by=by: activation.second_derivative(*inputs, wrt=by)
+            )
         defaults = list(activation.parameters.values())
         for suffix, call in calls.items():
             call(x, *defaults)

@@ -13,9 +13,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import mpmath
-from s3s4._table import TABLE
 
 from s3s4 import _textbook
+from s3s4._table import TABLE
 
 mp = mpmath.mp.clone()
 mp.dps = 60

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from s3s4._table import TABLE
 
 import s3s4
+from s3s4._table import TABLE
 
 # Of single elements: what test_rows.py tests is not in any of these.
 ELEMENTWISE = {
