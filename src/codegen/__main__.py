@@ -5,12 +5,14 @@ from pathlib import Path
 
 from codegen.family import family
 from codegen.targets import (
+    arrays,
     c_blocks,
     c_rows,
     c_tables,
     capsule,
     cython,
     gpu,
+    jax,
     polynomials,
     python_tables,
     pytorch,
@@ -34,6 +36,8 @@ TARGETS = {
     "_row_table.py": python_tables.rows,
     "_formulas_gpu.py": gpu.module,
     "__init__.py": pytorch.package,
+    "_array_forms.py": arrays.module,
+    "jax.py": jax.module,
     "_expressions.py": pytorch.expressions,
     "_functions.py": pytorch.functions,
     "_modules.py": pytorch.modules,

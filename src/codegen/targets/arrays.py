@@ -7,12 +7,15 @@ Design:
 - At 0, |x| is x: its slope there is 1, as the formulas choose x >= 0 with it. Where they choose
   x > 0, |x| on the other side is -x, and what they ask of a product, they ask of its factors.
 - A selection takes x beside its sides, which may both be numbers, for their dtype.
+- `module` is the text for all libraries but PyTorch: there `np` is the first argument, as in
+  textbook.py, an object of s3s4/_array_primitives.py.
 """
 
 from codegen.family import Family, table
 from codegen.ir import Function, Node, number, read, walk
 from codegen.passes import rewritten
 from codegen.text import Language, Writer, infix
+from formulas.coefficients import COEFFICIENTS
 
 ARRAYS = Language(
     infix(
@@ -43,15 +46,38 @@ DECAYING = {"unscaled", "exp_neg", "exp_neg_product", "scaled_exp_neg_product"}
 KINKED = {"elu", "selu"}
 """Those whose slope at 0 is that of the left, although their value is taken from the right."""
 
+MODULE = '''\
+"""The activations, and g times their derivatives, over the arrays of a library. Generated.
 
-def functions(family: Family) -> str:
+``np`` is a `Primitives` of _array_primitives.py, which takes the polynomials below.
+"""
+
+# ruff: noqa
+# mypy: ignore-errors
+
+from math import nan
+
+HUGE = 1e30
+'''
+
+
+def module(family: Family) -> str:
+    """The same with `np` as an argument, and what it needs of coefficients.py."""
+    parts = [MODULE]
+    for name in ("tanh_ratio", "tail_ratio"):
+        digits = [float.fromhex(one) for one in COEFFICIENTS[name]["f64"]]
+        parts.append(f"{name.upper()} = {tuple(digits)!r}\n")
+    return "".join(parts) + "\n\n" + functions(family, "np")
+
+
+def functions(family: Family, *leading: str) -> str:
     """Each activation, and g times its derivatives, of whatever `np` and HUGE stand for."""
     parts = []
     for activation in family.activations:
         value, *_, backward = table(activation)
         if activation.name in KINKED:
             value = rewritten(value, left_at_zero)
-        parts += [text(rewritten(one, differentiable)) for one in (value, backward)]
+        parts += [text(rewritten(one, differentiable), leading) for one in (value, backward)]
     return "\n\n".join(parts)
 
 
@@ -98,10 +124,10 @@ def replaced(root: Node, old: Node, new: Node) -> Node:
     return made[root]
 
 
-def text(one: Function) -> str:
+def text(one: Function, leading: tuple[str, ...] = ()) -> str:
     """One function over arrays."""
     writer = Writer(one, ARRAYS, ["np", "nan", "HUGE"])
     lines = [f"{name} = {text}" for name, text in writer.assignments(one.nodes)]
     lines.append(f"return {', '.join(map(writer.text, one.outputs))}")
-    head = f"def {one.name}({', '.join(one.inputs)}):"
+    head = f"def {one.name}({', '.join((*leading, *one.inputs))}):"
     return "\n    ".join([head, *lines]) + "\n"

@@ -1,0 +1,14 @@
+"""JAX, new enough, or one line that says what is missing."""
+
+OLDEST = (0, 6)
+
+try:
+    import jax
+except ImportError as error:
+    raise ImportError(
+        f"s3s4.jax needs JAX >= {OLDEST[0]}.{OLDEST[1]}, which is not installed: "
+        "pip install s3s4[jax]"
+    ) from error
+
+if jax.version.__version_info__[:2] < OLDEST:
+    raise ImportError(f"s3s4.jax needs JAX >= {OLDEST[0]}.{OLDEST[1]}, not {jax.__version__}")
