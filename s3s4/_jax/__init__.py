@@ -1,6 +1,6 @@
 """JAX, new enough, or one line that says what is missing."""
 
-OLDEST = (0, 6)
+OLDEST = (0, 7)
 
 try:
     import jax
@@ -10,5 +10,5 @@ except ImportError as error:
         "pip install s3s4[jax]"
     ) from error
 
-if jax.version.__version_info__[:2] < OLDEST:
+if jax.__version_info__[:2] < OLDEST:
     raise ImportError(f"s3s4.jax needs JAX >= {OLDEST[0]}.{OLDEST[1]}, not {jax.__version__}")
