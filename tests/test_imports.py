@@ -20,6 +20,7 @@ MODULES = {
 WITHIN_COMMAND = {name for name in MODULES if name.startswith("_command")}
 WITHIN_GPU = {name for name in MODULES if name.startswith("_gpu")}
 WITHIN_TORCH = {name for name in MODULES if name.startswith("torch")}
+WITHIN_JAX = {name for name in MODULES if name.split(".")[0] in ("jax", "_jax")}
 KERNELS = sorted((Path(__file__).resolve().parent.parent / "src" / "kernels").glob("*.p[xy][ix]"))
 
 # Each name of the left column is known to the modules of the right one alone.
@@ -27,6 +28,7 @@ KNOWN_TO = {
     "numba": {"_gpu.toolchain"},
     "cupy": set(),
     "torch": WITHIN_TORCH,
+    "jax": WITHIN_JAX,
     "click": {"_command.main", "_command.failures"},
     "pyarrow": {"_command.arrow"},
     "rich": {"_command.main"},
@@ -114,7 +116,9 @@ def test_import_loads_numpy_and_one_variant_alone():
     )
     loaded = done.stdout.split()
     assert len([name for name in loaded if "_kernels" in name]) == 1
-    foreign = {"numba", "torch", "cupy", "click", "rich", "tqdm", "matplotlib", "scipy", "mpmath"}
+    foreign = {"numba", "torch", "jax", "keras", "onnx", "cupy", "click", "rich", "tqdm"} | {
+        "matplotlib", "scipy", "mpmath",
+    }  # fmt: skip
     assert not foreign & {name.partition(".")[0] for name in loaded}
     assert done.stderr == ""
 

@@ -57,11 +57,12 @@ def jitted(name: str) -> Callable[..., Array]:
         return function(*(jnp.asarray(one, computed) for one in given)).astype(dtype)
 
     activation.__name__ = name
-    return jax.jit(activation)
+    compiled: Callable[..., Array] = jax.jit(activation)
+    return compiled
 
 
 @cache
-def ruled(name: str) -> Callable[..., Array]:
+def ruled(name: str) -> Any:
     """The activation of arrays of one dtype, with its derivatives as the rule."""
     of_value = getattr(_array_forms, name)
     of_products = getattr(_array_forms, f"{name}_backward")

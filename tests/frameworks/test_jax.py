@@ -1,8 +1,8 @@
 """s3s4.jax: values and derivatives of every order, in every way that JAX transforms them.
 
 # Design:
-# - What is right is the oracle's, in 50 digits from the definitions; in float32 it is s3s4's kernels,
-#   which other tests compare with it.
+# - What is right is the oracle's, in 50 digits from the definitions; in float32 it is s3s4's
+#   kernels, which other tests compare with it.
 # - WAYS and SECOND are the ways to derivatives by x; each is right at 0, too, with the slope of the
 #   side that the formula takes.
 # - XLA optimises little here: to compile is what takes the time.
@@ -18,6 +18,7 @@ from support import ELEMENTWISE, python
 
 jax = pytest.importorskip("jax", reason="JAX is not installed: it is in [frameworks]")
 
+import jax.export  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 
 import s3s4.jax as sj  # noqa: E402
@@ -28,8 +29,9 @@ ENDS = [np.inf, -np.inf, np.nan, 1e10, -1e10]
 
 @pytest.fixture(autouse=True)
 def _in_double():
-    with jax.enable_x64(True):
-        yield
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", False)
 
 
 jax.config.update("jax_disable_most_optimizations", True)
@@ -137,7 +139,7 @@ def test_the_kernels_in_both_precisions_with_infinities_and_nan(name):
     activation, function = ELEMENTWISE[name], getattr(sj, name)
     count = len(activation.parameters)
     for dtype in (np.float32, np.float64):
-        x = np.concatenate([np.linspace(-40, 40, 1001), np.linspace(-1, 1, 101), ENDS]).astype(dtype)
+        x = np.array([*np.linspace(-40, 40, 1001), *np.linspace(-1, 1, 101), *ENDS], dtype)
         values = [dtype(value) for value in activation.parameters.values()]
         kinds = [(function(x), activation(x, *values))]
         for index, wrt in enumerate(("x", *activation.parameters)):
@@ -187,8 +189,8 @@ def test_types_are_promoted_as_in_jax_numpy():
     assert sj.s4(single.astype(jnp.bfloat16), single).dtype == jnp.float32
     assert sj.s4(jnp.arange(3)).dtype == jnp.float64
     assert float(sj.s4(True)) == float(sj.s4(1.0))
-    with jax.enable_x64(False):
-        assert sj.s4(jnp.arange(3)).dtype == sj.s4(1.0).dtype == jnp.float32
+    jax.config.update("jax_enable_x64", False)
+    assert sj.s4(jnp.arange(3)).dtype == sj.s4(1.0).dtype == jnp.float32
 
 
 def test_what_is_no_array_of_numbers():
