@@ -117,8 +117,7 @@ def gelu(m: Namespace, x: Array) -> Array:
 
 
 def gelu_tanh(m: Namespace, x: Array, *, cubic: Array = 0.044715) -> Array:
-    # (1 + tanh z) / 2 = sigmoid(2 z), which does not cancel.
-    return x * m.sigmoid((8 / m.pi) ** 0.5 * (x + cubic * x * x * x))
+    return x / 2 * (1 + m.tanh((2 / m.pi) ** 0.5 * (x + cubic * x * x * x)))
 
 
 def silu(m: Namespace, x: Array) -> Array:
