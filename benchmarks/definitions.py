@@ -38,7 +38,7 @@ class Definitions:
 
     Parameters
     ----------
-    abs, exp, expm1, log1p, ones_like, tanh : callable
+    abs, exp, expm1, log1p, ones_like, sin, sqrt, tanh : callable
         As those of NumPy.
     where : callable
         Element by element choice, as ``numpy.where``.
@@ -57,6 +57,8 @@ class Definitions:
     expm1: Callable[[Array], Array]
     log1p: Callable[[Array], Array]
     ones_like: Callable[[Array], Array]
+    sin: Callable[[Array], Array]
+    sqrt: Callable[[Array], Array]
     tanh: Callable[[Array], Array]
     where: Callable[[Array, Array, Array], Array]
     choose: Callable[[Array, float, float, Array], Array]
@@ -220,6 +222,18 @@ class Definitions:
         z = self.constant(beta) * x
         return self.where(z > self.constant(threshold), 1, self.sigmoid(z))
 
+    def quick_gelu_dx(self, x: Array) -> Array:
+        """Return its derivative."""
+        return self.swish_dx(x, 1.702)
+
+    def squareplus_dx(self, x: Array, b: Array) -> Array:
+        """Return its derivative."""
+        return (1 + x / self.sqrt(x * x + self.constant(b))) / 2
+
+    def snake_dx(self, x: Array, a: Array) -> Array:
+        """Return its derivative."""
+        return 1 + self.sin(self.constant(2 * a) * x)
+
     def silu_dx(self, x: Array) -> Array:
         """Return its derivative."""
         s = self.sigmoid(x)
@@ -272,6 +286,8 @@ NUMPY = Definitions(
     expm1=np.expm1,
     log1p=np.log1p,
     ones_like=np.ones_like,
+    sin=np.sin,
+    sqrt=np.sqrt,
     tanh=np.tanh,
 )
 

@@ -20,8 +20,9 @@ from support import ELEMENTWISE
 mp = mpmath.mp.clone()
 mp.dps = 50
 DEFINITIONS = {name: f for name, f in vars(textbook).items() if inspect.isfunction(f)}
+VERBATIM = ("abs", "e", "expm1", "ones_like", "pi", "sin", "sqrt", "tanh")
 NUMPY = SimpleNamespace(
-    **{name: getattr(np, name) for name in ("abs", "e", "expm1", "ones_like", "pi", "tanh")},
+    **{name: getattr(np, name) for name in VERBATIM},
     where=np.where,
     sigmoid=special.expit,
     softplus=lambda x: np.logaddexp(x, 0),
@@ -33,6 +34,8 @@ MPMATH = SimpleNamespace(
     expm1=mp.expm1,
     ones_like=lambda x: mp.one,
     pi=mp.pi,
+    sin=mp.sin,
+    sqrt=mp.sqrt,
     tanh=mp.tanh,
     where=lambda test, yes, no: mp.mpf(yes if test else no),
     sigmoid=lambda x: 1 / (1 + mp.exp(-x)),
@@ -87,11 +90,14 @@ EXPECTED = {
     "celu": lambda x, alpha: max(x, 0) + min(0, alpha * (math.exp(x / alpha) - 1)),
     "selu": lambda x: 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * math.expm1(x)),
     "softplus": lambda x, beta, at: x if beta * x > at else math.log(1 + math.exp(beta * x)) / beta,
+    "squareplus": lambda x, b: x / 2 + math.hypot(x, math.sqrt(b)) / 2,
     "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
     "gelu_tanh": lambda x: x / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "quick_gelu": lambda x: x / (1 + math.exp(-1.702 * x)),
     "silu": lambda x: x * stats.logistic.cdf(x),
     "swish": lambda x, beta: x * stats.logistic.cdf(beta * x),
     "mish": lambda x: x * math.tanh(math.log1p(math.exp(x))),
+    "snake": lambda x, a: x + (1 - math.cos(2 * a * x)) / (2 * a),
     "tanhshrink": lambda x: x - math.sinh(x) / math.cosh(x),
     "softshrink": shrunk,
     "hardshrink": lambda x, lambd: x if abs(x) > lambd else 0,

@@ -22,8 +22,9 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: it is no 
 F = torch.nn.functional
 pytestmark = pytest.mark.torch
 
+VERBATIM = ("abs", "e", "expm1", "ones_like", "pi", "sin", "sqrt", "tanh")
 TEXTBOOK = SimpleNamespace(
-    **{name: getattr(torch, name) for name in ("abs", "e", "expm1", "ones_like", "pi", "tanh")},
+    **{name: getattr(torch, name) for name in VERBATIM},
     where=torch.where,
     sigmoid=torch.sigmoid,
     softplus=lambda x: F.softplus(x, threshold=1000.0),
@@ -54,6 +55,9 @@ COUNTERPARTS = {
     "celu": lambda x, alpha: F.celu(x, alpha.item()),
     "selu": F.selu,
     "logsigmoid": F.logsigmoid,
+    "snake": partial(textbook.snake, TEXTBOOK),
+    "squareplus": partial(textbook.squareplus, TEXTBOOK),
+    "quick_gelu": partial(textbook.quick_gelu, TEXTBOOK),
     "softplus": lambda x, beta, threshold: F.softplus(x, beta.item(), threshold.item()),
     "silu": F.silu,
     "swish": partial(textbook.swish, TEXTBOOK),

@@ -39,7 +39,10 @@ def trees(quantity: str, dtype: np.dtype) -> tuple[ExpressionNode, ...]:
         choose=lambda condition, one, other, x: where(condition, constant(one), constant(other)),
         sigmoid=lambda x: 1 / (1 + functions["exp"](-x)),
         constant=constant,
-        **{name: functions[name] for name in ("abs", "exp", "expm1", "log1p", "tanh")},
+        **{
+            name: functions[name]
+            for name in ("abs", "exp", "expm1", "log1p", "sin", "sqrt", "tanh")
+        },
     )
     x = VariableNode("x", "float" if dtype == np.float32 else "double")
     found = library.formula(quantity)(x, *parameters(quantity))

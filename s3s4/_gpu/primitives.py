@@ -27,6 +27,8 @@ class Constants(NamedTuple):
     uniform: float
     factor: float
     cap: float
+    turns_end: float
+    pi: tuple[float, float, float, float]
 
 
 _h = float.fromhex
@@ -41,6 +43,8 @@ CONSTANTS = {
         2.0**60,
         2.0**80,
         2.0**80,
+        2.0**22,
+        (_h("0x1.92p+1"), _h("0x1.fb4p-11"), _h("0x1.444p-23"), _h("0x1.68c234p-38")),
     ),
     np.float64: Constants(
         1023.0,
@@ -52,6 +56,13 @@ CONSTANTS = {
         2.0**500,
         2.0**560,
         2.0**600,
+        2.0**51,
+        (
+            _h("0x1.921fb54p+1"),
+            _h("0x1.10b46p-29"),
+            _h("0x1.1a6263p-53"),
+            _h("0x1.8a2e03707344ap-80"),
+        ),
     ),
 }
 
@@ -82,6 +93,13 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
     inverse = real(1 / c.factor)
     zero, two, middle = real(0), real(2), real(4)
     ln2, ln2_rest = real(c.ln2[0]), real(c.ln2[1])
+    pi_1, pi_2, pi_3, pi_4 = map(real, c.pi)
+    inverse_of_pi, turns_end = real(1 / math.pi), real(c.turns_end)
+    half, tiny_argument = real(0.5), real(2.0**-60 if real is np.float64 else 2.0**-30)
+    of_integers = real(c.shifter)
+    square, inverse_of_square = limit * limit, one / (limit * limit)
+    inverse_of_limit = one / limit
+    larger, smaller = real(256 * c.factor), real(1 / (256 * c.factor))
     expm1_cap = real(44.0 if real is np.float64 else 20.0)
 
     fma, power_of_two = fused_operation(real), power_of_two_by(real)
@@ -91,7 +109,7 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
     parts = make(inline, real, fma, real is np.float64)
     exp2, exp_ratio = parts["exp2_fraction"], parts["expm1_rest"]
     atanh_ratio, tanh_rest = parts["atanh_rest"], parts["tanh_ratio"]
-    normal_part = parts["tail_ratio"]
+    normal_part, sine_rest = parts["tail_ratio"], parts["sine_rest"]
 
     if real is np.float32:
         # Denominators of formulas.py are neither tiny nor huge: no operand needs the care that
@@ -187,6 +205,40 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         return fma(fma(-y, v, fma(-y, middle, p)), r, y)
 
     @inline
+    def sqrt_square_plus(u: Any, b: Any) -> Any:
+        v = abs(u)
+        is_large = v > limit or b > square
+        is_small = v < inverse_of_limit and b < inverse_of_square
+        scale = smaller if is_large else (larger if is_small else one)
+        back = larger if is_large else (smaller if is_small else one)
+        scaled = v * scale
+        return real(math.sqrt(fma(scaled, scaled, b * scale * scale))) * back
+
+    @inline
+    def sinc_product(k: Any, u: Any) -> Any:
+        product = k * u
+        is_near = abs(product) <= turns_end
+        h = product if is_near else zero
+        rest = fma(k, u, -product) if is_near else zero
+        n = fma(h, inverse_of_pi, of_integers) - of_integers
+        first = fma(-n, pi_2, fma(-n, pi_1, h))
+        following = fma(-n, pi_3, first)
+        lost = fma(-n, pi_3, first - following)
+        total = following + rest
+        back = total - following
+        left = lost + ((following - (total - back)) + (rest - back))
+        r = total + fma(-n, pi_4, left)
+        odd = fma(-two, fma(n, half, of_integers) - of_integers, n)
+        sign = fma(-two * odd, odd, one)
+        v = zero if abs(r) < tiny_argument else r
+        w = v * v
+        sine = sign * fma(r * w, sine_rest(w), r)
+        is_zero = h == zero
+        above = (one if is_near else zero) if is_zero else sine
+        ratio = divide(above, one if is_zero else h)
+        return unless_nan(unless_nan(ratio, k), u)
+
+    @inline
     def copysign(u: Any, x: Any) -> Any:
         return real(math.copysign(u, x))
 
@@ -213,6 +265,8 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         "log1p": log1p,
         "tanh_rest": tanh_rest_of,
         "normal_tail": normal_tail,
+        "sinc_product": sinc_product,
+        "sqrt_square_plus": sqrt_square_plus,
         "copysign": copysign,
         "unless_nan": unless_nan,
     }

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from codegen.ir import COMPARISONS, Function, Node, number, read, walk
 
-ZERO, ONE, THREE = number("0.0"), number("1.0"), number("3.0")
+ZERO, HALF, ONE, THREE = map(number, ("0.0", "0.5", "1.0", "3.0"))
 DENSITY = number("0.39894228040143267793994605993438186847585863116493")
 """1 / sqrt(2 pi)."""
 RIGHT = {"gt": ONE, "ge": ONE, "lt": Node("neg", ONE), "le": Node("neg", ONE)}
@@ -74,6 +74,14 @@ def tanh_rest(node: Node, u: Node) -> Node:
     return div(sub(mul(share, share), mul(THREE, node)), u)
 
 
+def sinc(node: Node, k: Node, u: Node, by: Node) -> Node:
+    """R' = (cos t - R) / t for R = sin(t) / t and t = k u; cos t = 1 - (t R(t/2))^2 / 2."""
+    t = mul(k, u)
+    sine = mul(t, Node("sinc_product", mul(HALF, k), u))
+    rise = sub(sub(ONE, mul(HALF, mul(sine, sine))), node)
+    return mul(by, div(rise, Node("select", Node("eq", t, ZERO), ONE, t)))
+
+
 exp_neg_product = (
     lambda y, k, u: neg(mul(bounded(u), y)),
     lambda y, k, u: neg(mul(bounded(k), y)),
@@ -93,6 +101,11 @@ PARTIAL: dict[str, tuple[Callable[..., Node], ...]] = {
     "log1p": (lambda y, t: div(ONE, add(ONE, t)),),
     "log1p_any": (lambda y, t: div(ONE, add(ONE, t)),),
     "normal_tail": (normal_tail,),
+    "sinc_product": (
+        lambda y, k, u: sinc(y, k, u, u),
+        lambda y, k, u: sinc(y, k, u, k),
+    ),
+    "sqrt_square_plus": (lambda y, u, b: div(u, y), lambda y, u, b: div(HALF, y)),
     "tanh_rest": (tanh_rest,),
 }
 """By each argument, from the result and the arguments; `Side` has those that a sign decides."""

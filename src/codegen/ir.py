@@ -19,6 +19,7 @@ CHEAP = {
     "abs": 1,
     "copysign": 2,
     "finite": 1,
+    "sqrt_square_plus": 2,
     "unless_nan": 2,
     "unscaled": 1,
     "unscaled_product": 2,
@@ -32,6 +33,7 @@ COSTLY = {
     "log1p": 1,
     "log1p_any": 1,
     "normal_tail": 1,
+    "sinc_product": 2,
     "tanh_rest": 1,
 }
 PRODUCTS = {"exp_neg_product", "scaled_exp_neg_product", "unscaled_product"}

@@ -11,10 +11,12 @@ Design:
   2^64 e^-(k u), without rounding the product; `unscaled(y)` is 2^-64 y. Results below the smallest
   normal number are 0. `expm1_neg(u)` is e^-u - 1, `log1p(t)` is log(1 + t) for 0 <= t <= 1,
   `normal_tail(u)` is e^(u^2/2) Phi(-u) with the normal distribution's Phi, and `tanh_rest(u)` is
-  (u - tanh u) / u^3 for u <= 1, none with a cancellation. `finite(u)` is u with a huge number in
-  place of infinity, so that 0 * infinity never arises. `copysign(u, x)` is u with the sign of x,
-  and `unless_nan(y, x)` is y, or x where x is NaN. `unscaled_product(k, y)` is 2^-64 k y, where k y
-  may overflow. NaN passes through all of them.
+  (u - tanh u) / u^3 for u <= 1, none with a cancellation. Of any sign may be what
+  `sinc_product(k, u)` takes, sin(k u) / (k u), which is 0 where |k u| is so large that its eps
+  exceeds a turn; and the u of `sqrt_square_plus(u, b)`, sqrt(u^2 + b). `finite(u)` is u with a huge
+  number in place of infinity, so that 0 * infinity never arises. `copysign(u, x)` is u with the
+  sign of x, and `unless_nan(y, x)` is y, or x where x is NaN. `unscaled_product(k, y)` is
+  2^-64 k y, where k y may overflow. NaN passes through all of them.
 - NaN in any input gives NaN: `unless_nan(y, parameter)` where a parameter would else go unseen. It
   costs nothing where the parameters are known to be numbers.
 - A tiny F multiplies last, inside a sum: F * E alone would be subnormal, which takes a processor a
@@ -650,6 +652,36 @@ def softplus_dthreshold(x, beta=1.0, threshold=20.0):
     return unless_nan(unless_nan(unless_nan(0, x), beta), threshold)
 
 
+def squareplus(x, b=4.0):
+    """The rectifier bent to a hyperbola; b >= 0 and finite.
+
+        squareplus(x, b) = (x + sqrt(x^2 + b)) / 2
+
+    b = 0 is relu, with the slope 1/2 at 0. Nothing overflows, and nothing cancels left of 0.
+    Barron, arXiv 2112.11687.
+    """
+    # For x < 0 it is b / 2 over the sum of what would cancel.
+    u = abs(x)
+    h = sqrt_square_plus(u, b)
+    half = 0.5 * u + 0.5 * h
+    return half if x >= 0 else 0.25 * (b / half)
+
+
+def squareplus_dx(x, b=4.0):
+    """d squareplus / d x = (1 + x / sqrt(x^2 + b)) / 2."""
+    u = finite(abs(x))
+    h = sqrt_square_plus(u, b)
+    length = 1 if h == 0 else h
+    left = 0.5 * ((b / (u + length)) / length)
+    return 0.5 * (u / length) + 0.5 if x >= 0 else left
+
+
+def squareplus_db(x, b=4.0):
+    """d squareplus / d b = 1 / (4 sqrt(x^2 + b))."""
+    h = sqrt_square_plus(abs(x), b)
+    return 0.25 / h
+
+
 def gelu(x):
     """x times the normal distribution's function Phi.
 
@@ -713,6 +745,23 @@ def _gelu_tanh_parts(x):
     k = finite(1.595769121605730711760 + 0.0713548162726002487763 * (u * u))
     S = scaled_exp_neg_product(k, u)
     return u, S, unscaled(S)
+
+
+def quick_gelu(x):
+    """The approximation of GELU by a sigmoid.
+
+        quick_gelu(x) = x / (1 + e^-(1.702 x))
+
+    The exponent is rounded, as that of gelu_tanh. Hendrycks and Gimpel, arXiv 1606.08415.
+    """
+    y = _swish(x, 1.702)
+    return y
+
+
+def quick_gelu_dx(x):
+    """d quick_gelu / d x = s (1 + 1.702 x (1 - s)) with s = sigmoid(1.702 x)."""
+    slope = _swish_slope(x, 1.702)
+    return slope
 
 
 def silu(x):
@@ -824,6 +873,40 @@ def _mish_parts(x):
     E = unscaled(S)
     w = 1 + 2 * E if x >= 0 else E * (2 + E)
     return u, S, E, w, 1 + E * (2 + 2 * E) if x >= 0 else 2 + E * (2 + E)
+
+
+def snake(x, a=1.0):
+    """x and a wave, which lets a network learn what is periodic.
+
+        snake(x, a) = x + sin(a x)^2 / a
+
+    a = 0 and a = inf are the identity. The bound of its derivatives holds for |a x| <= 2^12 in
+    float32 and 2^26 in wider types; far beyond, and at an infinite x, they are 1 and 0, of which
+    there is no limit. Ziyin and others, arXiv 2006.08195.
+    """
+    # With R = sin(a x) / (a x) it is x + a (x R)^2: nothing is divided by a.
+    X, A = _snake_parts(x, a)
+    w = X * sinc_product(a, x)
+    return (A * w) * w + x
+
+
+def snake_dx(x, a=1.0):
+    """d snake / d x = 1 + sin(2 a x)."""
+    X, A = _snake_parts(x, a)
+    w2 = X * sinc_product(2 * a, x)
+    return (2 * A) * w2 + 1
+
+
+def snake_da(x, a=1.0):
+    """d snake / d a = x sin(2 a x) / a - sin(a x)^2 / a^2, and x^2 at a = 0."""
+    X, A = _snake_parts(x, a)
+    R = sinc_product(a, x)
+    R2 = sinc_product(2 * a, x)
+    return X * (2 * (X * R2) - (X * R) * R)
+
+
+def _snake_parts(x, a):
+    return copysign(finite(abs(x)), x), copysign(finite(abs(a)), a)
 
 
 def tanhshrink(x):

@@ -65,6 +65,11 @@ def tanh_rest(w: mp.mpf) -> mp.mpf:
     return (u - mp.tanh(u)) / u**3 if w else THIRD
 
 
+def sine_ratio(w: mp.mpf) -> mp.mpf:
+    """sin(r) / r with r^2 = w."""
+    return mp.sinc(mp.sqrt(w))
+
+
 def normal_tail(middle: int) -> Callable[[mp.mpf], mp.mpf]:
     """(u + K) e^(u^2/2) Phi(-u) of t = (u - K) / (u + K), with Phi the normal distribution's."""
 
@@ -91,6 +96,8 @@ APPROXIMATIONS = [
     Approximation(
         "tanh_ratio", tanh_rest, [], mp.mpf(0), mp.mpf(1), {"f32": 7, "f64": 15, "ld": 19}
     ),
+    # A little beyond (pi / 2)^2: the quotient by pi is rounded before it becomes an integer.
+    Approximation("sine_rest", sine_ratio, [1], mp.mpf(0), mp.mpf(2.5), {"f32": 4, "f64": 8}),
     # Beyond these u, e^(-u^2/2) underflows.
     normal_tail_up_to(15, 4, {"f32": 9}),
     normal_tail_up_to(40, 4, {"f64": 22}),

@@ -4,17 +4,17 @@ Design:
 - These are the definitions, and share nothing with the rearranged forms of activations.py. They
   are what an oracle computes in 50 digits, what a careful user of NumPy or PyTorch would write, and
   the short forms that a compiler of array expressions fuses.
-- `m` holds the library's functions by the names that NumPy, PyTorch, jax.numpy and keras.ops share:
-  `abs`, `expm1`, `ones_like`, `tanh` and `where`, the numbers `e` and `pi`; and three that each
-  has under a name of its own, without overflow and with a gradient everywhere:
+- `m` holds the library's functions by the names that NumPy, PyTorch, jax.numpy and keras.ops
+  share: `abs`, `expm1`, `ones_like`, `sin`, `sqrt`, `tanh` and `where`, the numbers `e` and `pi`;
+  and three that each has by a name of its own, without overflow and with a gradient everywhere:
   `sigmoid(x)`, 1 / (1 + e^-x); `softplus(x)`, log(1 + e^x); `ndtr(x)`, the normal distribution's
   function. Each library gets an object with these attributes. Beside them there are arithmetic,
   powers and comparisons.
 - The arguments after m are those of the public function: x is an array, a parameter an array or a
   number. What stands behind a `*` is a constant, for whoever needs more digits than a float has.
 - Both sides of a `where` are evaluated. Nothing overflows on the side that is not taken, so that
-  no gradient becomes NaN there at any finite x; of s3_smooth eps must not be 0. At a kink a
-  gradient is that of activations.py.
+  no gradient becomes NaN there at any finite x. At a kink a gradient is that of activations.py.
+  eps of s3_smooth and a of snake must not be 0, nor squareplus' b at x = 0.
 - No accuracy is promised beyond that of the terms: differences cancel in the tails, and an infinite
   x gives NaN where the definition says infinity by infinity or 0 times infinity. NaN in x gives
   NaN; in a parameter it does where the parameter is used.
@@ -112,12 +112,20 @@ def softplus(m: Namespace, x: Array, beta: Array = 1.0, threshold: Array = 20.0)
     return m.where(beta * x > threshold, x, m.softplus(beta * x) / beta)
 
 
+def squareplus(m: Namespace, x: Array, b: Array = 4.0) -> Array:
+    return (x + m.sqrt(x * x + b)) / 2
+
+
 def gelu(m: Namespace, x: Array) -> Array:
     return x * m.ndtr(x)
 
 
 def gelu_tanh(m: Namespace, x: Array, *, cubic: Array = 0.044715) -> Array:
     return x / 2 * (1 + m.tanh((2 / m.pi) ** 0.5 * (x + cubic * x * x * x)))
+
+
+def quick_gelu(m: Namespace, x: Array, *, steepness: Array = 1.702) -> Array:
+    return x * m.sigmoid(steepness * x)
 
 
 def silu(m: Namespace, x: Array) -> Array:
@@ -130,6 +138,10 @@ def swish(m: Namespace, x: Array, beta: Array = 1.0) -> Array:
 
 def mish(m: Namespace, x: Array) -> Array:
     return x * m.tanh(m.softplus(x))
+
+
+def snake(m: Namespace, x: Array, a: Array = 1.0) -> Array:
+    return x + m.sin(a * x) ** 2 / a
 
 
 def tanhshrink(m: Namespace, x: Array) -> Array:

@@ -62,6 +62,9 @@ S3S4_INLINE float s3s4_copysign_f32(float x, float y) { return copysignf(x, y); 
 S3S4_INLINE double s3s4_copysign_f64(double x, double y) { return copysign(x, y); }
 S3S4_INLINE long double s3s4_copysign_ld(long double x, long double y) { return copysignl(x, y); }
 
+S3S4_INLINE float s3s4_sqrt_f32(float x) { return sqrtf(x); }
+S3S4_INLINE double s3s4_sqrt_f64(double x) { return sqrt(x); }
+
 #include "polynomials.h"
 
 #define S3S4_REAL float
@@ -85,6 +88,12 @@ S3S4_INLINE long double s3s4_copysign_ld(long double x, long double y) { return 
 #define S3S4_LN2_LOW 0x1.7f7d1cp-20f
 #define S3S4_EXPM1_END 20.0f /* there it is -1 */
 #define S3S4_LOG1P_START 0x1p-30f
+#define S3S4_TURNS_END 0x1p22f /* beyond, sin(t) is within 2 eps t of 0 */
+#define S3S4_1_PI 0x1.45f306p-2f
+#define S3S4_PI_1 0x1.92p+1f /* 12 bits each: exact for n < 2^12 */
+#define S3S4_PI_2 0x1.fb4p-11f
+#define S3S4_PI_3 0x1.444p-23f
+#define S3S4_PI_4 0x1.68c234p-38f
 #include "primitives_type.h"
 
 #define S3S4_REAL double
@@ -108,6 +117,12 @@ S3S4_INLINE long double s3s4_copysign_ld(long double x, long double y) { return 
 #define S3S4_LN2_LOW 0x1.ef35793c76730p-45
 #define S3S4_EXPM1_END 44.0
 #define S3S4_LOG1P_START 0x1p-60
+#define S3S4_TURNS_END 0x1p51
+#define S3S4_1_PI 0x1.45f306dc9c883p-2
+#define S3S4_PI_1 0x1.921fb54p+1 /* 27 bits each: exact for n < 2^26 */
+#define S3S4_PI_2 0x1.10b46p-29
+#define S3S4_PI_3 0x1.1a6263p-53
+#define S3S4_PI_4 0x1.8a2e03707344ap-80
 #include "primitives_type.h"
 
 S3S4_INLINE long double s3s4_finite_ld(long double u) {
@@ -138,6 +153,20 @@ S3S4_INLINE long double s3s4_expm1_neg_ld(long double u) { return expm1l(-u); }
 S3S4_INLINE long double s3s4_log1p_ld(long double t) { return log1pl(t); }
 S3S4_INLINE long double s3s4_log1p_any_ld(long double t) { return log1pl(t); }
 S3S4_INLINE long double s3s4_tanh_rest_ld(long double u) { return s3s4_tanh_ratio_ld(u * u); }
+S3S4_INLINE long double s3s4_sqrt_square_plus_ld(long double u, long double b) {
+    const long double v = fabsl(u);
+    const int is_large = v > 0x1p8000L || b > 0x1p16000L;
+    const int is_small = v < 0x1p-8000L && b < 0x1p-16000L;
+    const long double scale = is_large ? 0x1p-8300L : is_small ? 0x1p8300L : 1.0L;
+    return sqrtl((v * scale) * (v * scale) + b * scale * scale) / scale;
+}
+/* sin(h + l) = sin(h) + l cos(h), with h = k u rounded and l what the rounding left. */
+S3S4_INLINE long double s3s4_sinc_product_ld(long double k, long double u) {
+    const long double h = k * u;
+    const long double y = sinl(h) + fmal(k, u, -h) * cosl(h);
+    const int is_near = fabsl(h) <= 0x1p63L;
+    return s3s4_unless_nan_ld(s3s4_unless_nan_ld(h == 0 ? 1 : is_near ? y / h : 0, k), u);
+}
 S3S4_INLINE long double s3s4_normal_tail_ld(long double u) {
     const long double v = s3s4_finite_ld(u);
     const long double r = 1 / (v + 6);

@@ -222,6 +222,60 @@ S3S4_INLINE S3S4_REAL S3S4_(log1p_any)(S3S4_REAL t) {
 /* (u - tanh(u)) / u^3 for 0 <= u <= 1. */
 S3S4_INLINE S3S4_REAL S3S4_(tanh_rest)(S3S4_REAL u) { return S3S4_(tanh_ratio)(u * u); }
 
+/* sqrt(u^2 + b): by a power of two smaller or larger where u^2 may leave the range. */
+S3S4_INLINE S3S4_REAL S3S4_(sqrt_square_plus)(S3S4_REAL u, S3S4_REAL b) {
+    const S3S4_REAL one = 1, high = S3S4_ORDINARY_MAX, factor = S3S4_FACTOR * 256;
+    const S3S4_REAL v = S3S4_(abs)(u);
+    const int is_large = (v > high) | (b > high * high);
+    const int is_small = (v < 1 / high) & (b < 1 / (high * high));
+    const S3S4_REAL scale = is_large ? 1 / factor : is_small ? factor : one;
+    const S3S4_REAL back = is_large ? factor : is_small ? 1 / factor : one;
+    const S3S4_REAL scaled = v * scale;
+    return S3S4_(sqrt)(S3S4_(fma)(scaled, scaled, b * scale * scale)) * back;
+}
+
+/* What the rounding of h = k u left of the product. */
+S3S4_INLINE S3S4_REAL S3S4_(product_rest)(S3S4_REAL k, S3S4_REAL u, S3S4_REAL h) {
+#if S3S4_FMA
+    return S3S4_(fma)(k, u, -h);
+#else
+    const S3S4_REAL k_upper = S3S4_(upper)(k), u_upper = S3S4_(upper)(u);
+    const S3S4_REAL k_lower = k - k_upper, u_lower = u - u_upper;
+    return ((k_upper * u_upper - h) + k_upper * u_lower + k_lower * u_upper) + k_lower * u_lower;
+#endif
+}
+
+/* sin(k u) / (k u) for any signs, 1 at 0, and 0 where k u is too large for its turns to be counted.
+ *
+ * k u = h + l is not rounded: r = h + l - n pi, |r| <= pi / 2, with pi in four parts. n times each
+ * of the first three is exact as long as it has as many bits as they lack; h loses the first two
+ * exactly, and what the third difference and the sum with l left in rounding is added. */
+S3S4_INLINE S3S4_REAL S3S4_(sinc_product)(S3S4_REAL k, S3S4_REAL u) {
+    const S3S4_REAL zero = 0, one = 1, half = (S3S4_REAL)0.5f, shifter = S3S4_SHIFTER;
+    const S3S4_REAL product = k * u;
+    const int is_near = S3S4_(abs)(product) <= S3S4_TURNS_END;
+    const S3S4_REAL h = is_near ? product : zero;
+    const S3S4_REAL l = is_near ? S3S4_(product_rest)(k, u, product) : zero;
+    const S3S4_REAL n = S3S4_(fma)(h, S3S4_1_PI, shifter) - shifter;
+    const S3S4_REAL first = S3S4_(fma)(-n, S3S4_PI_2, S3S4_(fma)(-n, S3S4_PI_1, h));
+    const S3S4_REAL next = S3S4_(fma)(-n, S3S4_PI_3, first);
+    const S3S4_REAL lost = S3S4_(fma)(-n, S3S4_PI_3, first - next);
+    const S3S4_REAL sum = next + l;
+    const S3S4_REAL back = sum - next;
+    const S3S4_REAL left = lost + ((next - (sum - back)) + (l - back));
+    const S3S4_REAL r = sum + S3S4_(fma)(-n, S3S4_PI_4, left);
+    /* -1 where n is odd. */
+    const S3S4_REAL odd = S3S4_(fma)(-2, S3S4_(fma)(n, half, shifter) - shifter, n);
+    const S3S4_REAL sign = S3S4_(fma)(-2 * odd, odd, one);
+    const S3S4_REAL v = S3S4_(abs)(r) < S3S4_LOG1P_START ? zero : r;
+    const S3S4_REAL w = v * v;
+    const S3S4_REAL sine = sign * S3S4_(fma)(r * w, S3S4_(sine_rest)(w), r);
+    const int is_zero = h == zero;
+    const S3S4_REAL above = is_zero ? (is_near ? one : zero) : sine;
+    const S3S4_REAL ratio = above / (is_zero ? one : h);
+    return S3S4_(unless_nan)(S3S4_(unless_nan)(ratio, k), u);
+}
+
 /* e^(u^2/2) Phi(-u) for u >= 0, with Phi the normal distribution's: p(t) / (u + K), where t is
  * (u - K) / (u + K); what both divisions left in rounding is added. */
 S3S4_INLINE S3S4_REAL S3S4_(normal_tail)(S3S4_REAL u) {
@@ -256,3 +310,9 @@ S3S4_INLINE S3S4_REAL S3S4_(normal_tail)(S3S4_REAL u) {
 #undef S3S4_LN2_LOW
 #undef S3S4_EXPM1_END
 #undef S3S4_LOG1P_START
+#undef S3S4_TURNS_END
+#undef S3S4_1_PI
+#undef S3S4_PI_1
+#undef S3S4_PI_2
+#undef S3S4_PI_3
+#undef S3S4_PI_4

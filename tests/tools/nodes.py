@@ -37,6 +37,8 @@ OPERATIONS = {
     "log1p": mp.log1p,
     "log1p_any": mp.log1p,
     "normal_tail": lambda u: mp.exp(u * u / 2) * mp.erfc(u / mp.sqrt(2)) / 2,
+    "sinc_product": lambda k, u: mp.sinc(k * u),
+    "sqrt_square_plus": lambda u, b: mp.sqrt(u * u + b),
     "tanh_rest": lambda u: (u - mp.tanh(u)) / u**3,
 }
 

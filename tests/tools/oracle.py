@@ -25,6 +25,7 @@ from s3s4 import _textbook as textbook
 
 mp = mpmath.mp.clone()
 mp.dps = 50
+INFINITE = mp.mpf(10) ** 6000
 
 
 class Sum(NamedTuple):
@@ -73,6 +74,9 @@ class Jet(NamedTuple):
 
     def __rsub__(self, other: Any) -> "Jet":
         return jet(other) - self
+
+    def __pow__(self, exponent: int) -> "Jet":
+        return self * self ** (exponent - 1) if exponent > 1 else self
 
     __radd__ = __add__
     __rmul__ = __mul__  # type: ignore[assignment]
@@ -226,6 +230,31 @@ def normal(x: Jet) -> Jet:
     return leaf(value, slope)
 
 
+def sine(t: Jet) -> Jet:
+    """Take sin(t)."""
+    return apply(t, mp.sin, mp.cos, lambda t: -mp.sin(t))
+
+
+def root(t: Jet) -> Jet:
+    """Take the square root."""
+    return apply(t, mp.sqrt, lambda t: 1 / (2 * mp.sqrt(t)), lambda t: -1 / (4 * mp.sqrt(t) ** 3))
+
+
+def squareplus(x: Jet, b: Jet) -> Jet:
+    """Take (x + sqrt(x^2 + b)) / 2, left of 0 without its cancellation."""
+    if x.value.total == b.value.total == 0:
+        return leaf(mp.zero, x.slope.total / 2 + b.slope.total * INFINITE)
+    length = root(x * x + b)
+    return (x + length) / 2 if x >= 0 else b / (2 * (length - x))
+
+
+def snake(x: Jet, a: Jet) -> Jet:
+    """Take x + sin(a x)^2 / a, its limit at a = 0, and x where there is none."""
+    if max(abs(x.value.total), abs(a.value.total)) >= INFINITE:
+        return x
+    return textbook.snake(MEANS, x, a) if a.value.total else x + a * x * x
+
+
 def where(test: bool, yes: Any, no: Any) -> Jet:
     """Choose one of two quantities; what is not chosen may be no number."""
     return jet(yes if test else no)
@@ -244,7 +273,9 @@ MEANS = SimpleNamespace(
     ones_like=lambda x: jet(1),
     pi=mp.pi,
     sigmoid=sigmoid,
+    sin=sine,
     softplus=softplus,
+    sqrt=root,
     tanh=tanh,
     where=where,
 )
@@ -252,6 +283,7 @@ MEANS = SimpleNamespace(
 
 SCALE, ALPHA = jet("1.0507009873554804934193349852946"), jet("1.6732632423543772848170429916717")
 STEEP, CUBIC = jet(2 * mp.sqrt(2 / mp.pi)), jet("0.044715")
+QUICK = jet("1.702")
 
 STRICTER: Mapping[str, Callable[..., Jet]] = {
     # Terms that the textbook counts one by one, though they do not cancel.
@@ -266,6 +298,10 @@ STRICTER: Mapping[str, Callable[..., Jet]] = {
     # A product or quotient that kernels round.
     "celu": lambda x, alpha: x if x > 0 else alpha * expm1(rounded_once(x / alpha)),
     "gelu_tanh": lambda x: x * sigmoid(rounded_once(STEEP * (x + CUBIC * x * x * x))),
+    "quick_gelu": lambda x: x * sigmoid(rounded_once(QUICK * x)),
+    # A subtraction that is avoided, and limits.
+    "squareplus": squareplus,
+    "snake": snake,
     # Constants of more digits than a float has.
     "selu": lambda x: textbook.selu(MEANS, x, scale=SCALE, alpha=ALPHA),
 }
@@ -323,7 +359,7 @@ class Exact(NamedTuple):
 @cache
 def widened(number: np.longdouble) -> Any:
     """Turn a long double into an mpmath number, infinity into one beyond every long double."""
-    return int(np.sign(number)) * mp.mpf(10) ** 6000 if np.isinf(number) else mp.convert(number)
+    return int(np.sign(number)) * INFINITE if np.isinf(number) else mp.convert(number)
 
 
 def rounded(number: Any) -> np.longdouble:

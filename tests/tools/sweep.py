@@ -35,9 +35,11 @@ PARAMETERS: Mapping[tuple[str, str], Callable[[np.ndarray, np.floating], np.ndar
     ("rrelu", "upper"): lambda p, tiny: (p == 0) | (np.abs(p) >= tiny),
     ("celu", "alpha"): lambda p, tiny: (p >= tiny) & np.isfinite(p),
     ("softplus", "beta"): lambda p, tiny: np.abs(p) >= tiny,
+    ("squareplus", "b"): lambda p, tiny: (p == 0) | ((p >= tiny) & np.isfinite(p)),
 }
 STEEPEST = {"f": 2.0**100, "d": 2.0**960}
 SLOPES: Mapping[tuple[str, str | None], Callable[..., np.ndarray]] = {
+    **accuracy.SLOPES,
     ("s4", "x"): lambda x, k: (
         (np.isfinite(4 * x * x) | np.isinf(x))
         & ((np.abs(k) <= STEEPEST[k.dtype.char]) | np.isinf(k))

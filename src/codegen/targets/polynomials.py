@@ -10,6 +10,7 @@ ABOUT = {
     "expm1_rest": "The same, for the relative error of e^r - 1.",
     "atanh_rest": "(atanh(s) / s - 1) / s^2 in w = s^2 <= 1/9.",
     "tanh_ratio": "(u - tanh(u)) / u^3 in w = u^2 <= 1.",
+    "sine_rest": "(sin(r) / r - 1) / r^2 in w = r^2 <= (pi / 2)^2.",
     "tail_ratio": "(u + K) e^(u^2/2) Phi(-u) in t = (u - K) / (u + K): K is 4, of long double 6.",
 }
 
