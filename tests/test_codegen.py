@@ -382,6 +382,8 @@ def test_array_expressions_are_the_functions():
     library.left_abs = np.abs
     library.normal_tail = lambda u: erfcx(u / np.sqrt(2)) / 2
     library.tanh_rest = tanh_rest
+    library.sinc_product = lambda k, u: np.sinc(k * u / np.pi)
+    library.sqrt_square_plus = lambda u, b: np.sqrt(u * u + b)
     made: dict[str, object] = {"np": library, "HUGE": 1e30, "nan": np.nan}
     formulas = family(FORMULAS)
     exec(arrays.functions(formulas), made)

@@ -51,6 +51,15 @@ def where(test: Tensor, yes: Tensor | float, no: Tensor | float, like: Tensor) -
     return torch.where(test, yes, no)
 
 
+def sqrt_square_plus(u: Tensor, b: Tensor | float) -> Tensor:
+    return torch.sqrt(u * u + b)
+
+
+def sinc_product(k: Tensor | float, u: Tensor) -> Tensor:
+    """sin(k u) / (k u)."""
+    return torch.sinc(k * u / math.pi)
+
+
 def normal_tail(u: Tensor) -> Tensor:
     """e^(u^2/2) Phi(-u), constant where it multiplies 0 anyway."""
     return 0.5 * torch.special.erfcx(torch.clamp(u, max=1e3) * math.sqrt(0.5))

@@ -27,21 +27,16 @@ ARRAYS = Language(
         unless_nan="np.where(np.isnan({1}), {1}, {0}, x)",
         unscaled="({} * 2.0**-64)",
         unscaled_product="({} * {} * 2.0**-64)",
-        sinc_product="np.sinc({} * {} / np.pi)",
-        sqrt_square_plus="np.sqrt({0} * {0} + {1})",
         exp_neg="np.exp(-({}))",
         expm1_neg="np.expm1(-({}))",
         log1p="np.log1p({})",
         exp_neg_product="np.exp(-({} * {}))",
         scaled_exp_neg_product="(2.0**64 * np.exp(-({} * {})))",
-        normal_tail="np.normal_tail({})",
-        tanh_rest="np.tanh_rest({})",
-        left_abs="np.left_abs({})",
         clip="np.clip({0}, -{1}, {1})",
         positive="np.where({0} > 0.0, {0}, 1.0, x)",
     ),
     number=lambda digits: repr(float(digits)),
-    call=lambda op: op,
+    call=lambda op: f"np.{op}",
 )
 NAN, ZERO, X = number("nan"), number("0.0"), read("x")
 DECAYING = {"unscaled", "exp_neg", "exp_neg_product", "scaled_exp_neg_product"}
