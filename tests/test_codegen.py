@@ -34,7 +34,7 @@ from codegen.ir import read as variable  # noqa: E402
 from codegen.phases import phases  # noqa: E402
 from codegen.read import Formulas  # noqa: E402
 from codegen.source import Refused  # noqa: E402
-from codegen.targets import arrays, c_blocks, c_rows, c_tables, cython, gpu, polynomials  # noqa: E402
+from codegen.targets import arrays, c_blocks, c_rows, c_tables, cython, gpu, polynomials, pytorch  # noqa: E402
 
 FORMULAS = SRC / "formulas"
 HEADERS = (
@@ -405,6 +405,11 @@ def test_array_expressions_are_the_functions():
 def test_what_the_gpu_has_not_got_is_refused():
     with pytest.raises(Refused, match=r"^activations\.py:4: .*has no primitive log1p_any"):
         gpu.module(read(ENTRY.replace(LAST, "    return a * log1p_any(E)")))
+
+
+def test_what_pytorch_has_not_got_is_refused():
+    with pytest.raises(SystemExit, match=r"torch/_primitives\.py has no primitive log1p_any"):
+        pytorch.expressions(read(ENTRY.replace(LAST, "    return a * log1p_any(E)")))
 
 
 def test_defaults_that_cython_can_have():

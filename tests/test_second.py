@@ -32,6 +32,8 @@ def exponent(name: str, x: float, parameters: tuple[float, ...]) -> float:
     """Of e^-t with a rounded t, which may be off by t eps: that t, and else 0."""
     if name == "gelu_tanh":
         return abs(1.5957691 * x + 0.0713548 * x**3)
+    if name == "quick_gelu":
+        return abs(1.702 * x)
     return abs(x / parameters[0]) if name == "celu" else 0.0
 
 
@@ -60,8 +62,9 @@ def test_error_is_within_16_eps_of_the_sum_of_terms(name):
             assert error <= eps * allowed + tiny, (variant, dtype, point, value, wanted.total)
 
 
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("name", [name for name in PAIRS if not name.startswith("snake")])
 def test_at_infinity_it_is_its_limit(name):
+    """Where there is one: snake turns for ever."""
     activation, by = PAIRS[name]
     far = np.array([np.inf, -np.inf])
     for parameters in itertools.product(

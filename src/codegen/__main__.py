@@ -58,7 +58,7 @@ def main(folder: str, depfile: str) -> None:
 def read_files() -> list[Path]:
     """What the texts depend on: this package, the formulas, and what the targets read beside."""
     own = [*Path(__file__).parent.rglob("*.py"), *(SOURCE / "formulas").glob("*.py")]
-    return [*own, gpu.PRIMITIVES, stubs.INIT, stubs.HEAD]
+    return [*own, gpu.PRIMITIVES, pytorch.PRIMITIVES, stubs.INIT, stubs.HEAD]
 
 
 if __name__ == "__main__":

@@ -682,6 +682,25 @@ def squareplus_db(x, b=4.0):
     return 0.25 / h
 
 
+def squareplus_dxx(x, b=4.0):
+    """d^2 squareplus / d x^2 = b / (2 h^3) with h = sqrt(x^2 + b)."""
+    h = sqrt_square_plus(finite(abs(x)), b)
+    return 0.5 * (b / h / h / h)
+
+
+def squareplus_dxb(x, b=4.0):
+    """d^2 squareplus / d x d b = -x / (4 h^3) with h = sqrt(x^2 + b)."""
+    u = finite(abs(x))
+    h = sqrt_square_plus(u, b)
+    return copysign(0.25 * (u / h / h / h), -x)
+
+
+def squareplus_dbb(x, b=4.0):
+    """d^2 squareplus / d b^2 = -1 / (8 h^3) with h = sqrt(x^2 + b)."""
+    h = sqrt_square_plus(finite(abs(x)), b)
+    return -(0.125 / h / h / h)
+
+
 def gelu(x):
     """x times the normal distribution's function Phi.
 
@@ -903,6 +922,31 @@ def snake_da(x, a=1.0):
     R = sinc_product(a, x)
     R2 = sinc_product(2 * a, x)
     return X * (2 * (X * R2) - (X * R) * R)
+
+
+def snake_dxx(x, a=1.0):
+    """d^2 snake / d x^2 = 2 a cos(2 a x)."""
+    X, A = _snake_parts(x, a)
+    s = A * (X * sinc_product(a, x))
+    return (2 * A) * (1 - (2 * s) * s)
+
+
+def snake_dxa(x, a=1.0):
+    """d^2 snake / d x d a = 2 x cos(2 a x)."""
+    X, A = _snake_parts(x, a)
+    s = A * (X * sinc_product(a, x))
+    return (2 * X) * (1 - (2 * s) * s)
+
+
+def snake_daa(x, a=1.0):
+    """d^2 snake / d a^2: of its terms, 2 x^2 / a times cos(2 a x), -sin(2 a x) / (a x) and R^2."""
+    X, A = _snake_parts(x, a)
+    R = sinc_product(a, x)
+    R2 = sinc_product(2 * a, x)
+    s = A * (X * R)
+    # All three are 1, or -2, at a = 0.
+    rest = (1 - (2 * s) * s) - (2 * R2 - R * R)
+    return X * (X * (2 * rest)) / (1 if A == 0 else A)
 
 
 def _snake_parts(x, a):

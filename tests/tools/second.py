@@ -25,6 +25,7 @@ CONSTANTS = {
         "alpha": mp.mpf("1.6732632423543772848170429916717"),
     },
     "gelu_tanh": {"cubic": mp.mpf("0.044715")},
+    "quick_gelu": {"steepness": mp.mpf("1.702")},
 }
 """What has more digits than the textbook's numbers."""
 

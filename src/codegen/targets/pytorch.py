@@ -6,8 +6,14 @@ Design:
 - A parameter is a number or a tensor; PyTorch's own modules keep theirs a number unless asked.
 """
 
+import ast
+import re
+from pathlib import Path
+
 from codegen.family import Activation, Family
 from codegen.targets import arrays
+
+PRIMITIVES = Path(__file__).parents[3] / "s3s4" / "torch" / "_primitives.py"
 
 RENAMED = {
     "leaky_relu": {"a": "negative_slope"},
@@ -88,7 +94,21 @@ def package(family: Family) -> str:
 
 
 def expressions(family: Family) -> str:
-    return EXPRESSIONS + arrays.functions(family)
+    text = arrays.functions(family)
+    known = {name for node in ast.parse(PRIMITIVES.read_text()).body for name in given(node)}
+    for missing in sorted({*re.findall(r"\bnp\.(\w+)", text)} - known):
+        raise SystemExit(f"s3s4/torch/_primitives.py has no primitive {missing}")
+    return EXPRESSIONS + text
+
+
+def given(node: ast.stmt) -> list[str]:
+    """The names that a statement of a module defines."""
+    match node:
+        case ast.FunctionDef(name=name):
+            return [name]
+        case ast.Assign(targets=[target]):
+            return [one.id for one in ast.walk(target) if isinstance(one, ast.Name)]
+    return []
 
 
 def functions(family: Family) -> str:
