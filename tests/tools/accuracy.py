@@ -288,9 +288,10 @@ def table(dense: int) -> str:
         "The bound of 4 holds for x and parameters of all exponents and signs:"
         " `python tests/tools/sweep.py` looks for what leaves it. Magnitudes are 0, or from the"
         " smallest normal number (x: from the smallest) to a sixteenth of the largest, or infinite,"
-        " but for: alpha of celu, eps of s3_smooth, not infinite; b of rational_softsign, by x, not"
-        " infinite; 1/beta of softplus, by beta, up to 2^60; k of s4 by x, up to 2^100 in float32"
-        " and 2^960 in float64; x of s4 by x and of swish by beta, up"
+        " but for: alpha of celu, eps of s3_smooth, b of squareplus, not infinite; b of"
+        " rational_softsign, by x, not infinite; a x of snake's derivatives, up to 2^12 in float32"
+        " and 2^26 in wider types; 1/beta of softplus, by beta, up to 2^60; k of s4 by x, up to"
+        " 2^100 in float32 and 2^960 in float64; x of s4 by x and of swish by beta, up"
         " to √largest / 2 or infinite. celu is judged at x/alpha rounded once, which alone may cost"
         " eps |x/alpha| / 2 of e^(x/alpha). An infinite slope or height times 0 is NaN. Where beta"
         " x of softplus is its threshold to within rounding, either side may be taken.",
