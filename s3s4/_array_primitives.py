@@ -22,13 +22,14 @@ class Primitives:
     Parameters
     ----------
     library : module
-        Its `exp`, `expm1`, `log1p`, `isnan`, `where`.
+        Its `exp`, `expm1`, `log1p`, `sin`, `sqrt`, `isnan`, `where`.
     constant : callable
         Gives a number the dtype of an array, where the library itself does not.
     """
 
     def __init__(self, library: Any, constant: Callable[[float, Array], Array]) -> None:
         self.exp, self.expm1, self.log1p = library.exp, library.expm1, library.log1p
+        self._sin, self._sqrt = library.sin, library.sqrt
         self.isnan, self._where, self._constant = library.isnan, library.where, constant
 
     def where(self, test: Array, yes: Array, no: Array, like: Array) -> Array:
@@ -56,6 +57,18 @@ class Primitives:
     def clip(self, x: Array, least: Array, most: Array) -> Array:
         """What is within both."""
         return self._where(x < least, least, self._where(x > most, most, x))
+
+    def sqrt_square_plus(self, u: Array, b: Array) -> Array:
+        """The square root of u^2 + b."""
+        return self._sqrt(u * u + b)
+
+    def sinc_product(self, k: Array, u: Array) -> Array:
+        """sin(t) / t with t = k u, near 0 by Taylor's series, which has slopes there."""
+        t = k * u
+        is_near = self._where(t >= 0, t, -t) < 0.1
+        far, square = self._where(is_near, 1.0, t), t * t
+        series = 1 - square / 6 * (1 - square / 20 * (1 - square / 42 * (1 - square / 72)))
+        return self._where(is_near, series, self._sin(far) / far)
 
     def tanh_rest(self, u: Array) -> Array:
         """(u - tanh u) / u^3 for u <= 1, constant beyond."""
