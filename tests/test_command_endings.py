@@ -78,12 +78,15 @@ def test_device_is_written_and_not_replaced():
     np.testing.assert_array_equal(result, s3s4.s4(SAMPLE))
 
 
+def written(name, count):
+    """Write as many numbers in the form that the name says."""
+    form = {".npy": np.save, ".npz": np.savez, ".csv": np.savetxt}[Path(name).suffix]
+    form(name, np.resize(SAMPLE, count))
+
+
 @pytest.mark.parametrize("name", ["in.npy", "in.npz", "in.csv"])
 def test_file_size_limit(name):
-    x = np.resize(SAMPLE, 100_000)
-    np.save("in.npy", x)
-    np.savez("in.npz", x)
-    np.savetxt("in.csv", x)
+    written(name, 50_000)
     out = name.replace("in", "out")
     Path(out).write_text("old")
     limit = 1 << 18
@@ -93,7 +96,7 @@ def test_file_size_limit(name):
     )
     assert (result.returncode, result.stderr.decode()) == (2, f"s3s4: {out}: File too large\n")
     assert Path(out).read_text() == "old"
-    assert sorted(os.listdir()) == sorted(["in.csv", "in.npy", "in.npz", out])
+    assert sorted(os.listdir()) == sorted([name, out])
 
 
 @pytest.fixture
@@ -113,10 +116,7 @@ def mounts(own_folder):
 @pytest.mark.parametrize("name", ["in.npy", "in.npz", "in.csv"])
 def test_full_disk(mounts, name):
     Path("disk").mkdir()
-    x = np.resize(SAMPLE, 200_000)
-    np.save("in.npy", x)
-    np.savez("in.npz", x)
-    np.savetxt("in.csv", x)
+    written(name, 150_000)
     out = f"disk/{name}"
     command = shlex.join([*COMMAND, "apply", "s4", name, out])
     script = f"mount -t tmpfs -o size=1m tmpfs disk && {command}; code=$?; ls -A disk; exit $code"

@@ -77,6 +77,7 @@ def test_dask_computes_nothing_before_it_is_asked():
     assert_same_bits(slope.compute(scheduler="sync"), s3s4.s4.derivative(x, x))
 
 
+@pytest.mark.slow
 def test_dask_distributed():
     distributed = pytest.importorskip("distributed")
     array = pytest.importorskip("dask.array")

@@ -233,7 +233,7 @@ def test_no_memory():
     )
 
 
-@pytest.mark.parametrize("options", [["-Xdev"], ["-Werror"], ["-Xdev", "-Werror"]], ids=str)
+@pytest.mark.parametrize("options", [["-Xdev"], ["-Xdev", "-Werror"]], ids=str)
 def test_strict_interpreter(options):
     code = "import numpy, s3s4; s3s4.s4(numpy.linspace(-8, 8, 100_000)); s3s4.show_config()"
     for arguments in (["-c", code], ["-m", "s3s4", "info"]):
