@@ -86,7 +86,7 @@ def written(name, count):
 
 @pytest.mark.parametrize("name", ["in.npy", "in.npz", "in.csv"])
 def test_file_size_limit(name):
-    written(name, 50_000)
+    written(name, 40_000)
     out = name.replace("in", "out")
     Path(out).write_text("old")
     limit = 1 << 18
@@ -116,10 +116,10 @@ def mounts(own_folder):
 @pytest.mark.parametrize("name", ["in.npy", "in.npz", "in.csv"])
 def test_full_disk(mounts, name):
     Path("disk").mkdir()
-    written(name, 150_000)
+    written(name, 80_000)
     out = f"disk/{name}"
     command = shlex.join([*COMMAND, "apply", "s4", name, out])
-    script = f"mount -t tmpfs -o size=1m tmpfs disk && {command}; code=$?; ls -A disk; exit $code"
+    script = f"mount -t tmpfs -o size=512k tmpfs disk && {command}; code=$?; ls -A disk; exit $code"
     result = subprocess.run([*mounts, script], capture_output=True)
     assert (result.returncode, result.stdout) == (2, b"")
     assert result.stderr.decode() == f"s3s4: {out}: No space left on device\n"

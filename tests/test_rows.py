@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from functools import cache
 
 import mpmath
 import numpy as np
@@ -32,14 +33,18 @@ each_row = pytest.mark.parametrize("activation", ROWS, ids=NAMES)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
+@cache
+def case(name, shape, axis, dtype):
+    """Return a sample, gradients, and what is exact of them with the axis last."""
+    x, grad = sample(shape, dtype), sample(shape, dtype, seed=1)
+    return x, grad, exact(name, np.moveaxis(x, axis, -1), np.moveaxis(grad, axis, -1))
+
+
 @each_dtype
 @pytest.mark.parametrize(("shape", "axis"), SHAPES)
 @each_row
 def test_values_and_products(activation, shape, axis, dtype):
-    x, grad = sample(shape, dtype), sample(shape, dtype, seed=1)
-    (value, size), (product, product_size) = exact(
-        activation.name, np.moveaxis(x, axis, -1), np.moveaxis(grad, axis, -1)
-    )
+    x, grad, ((value, size), (product, product_size)) = case(activation.name, shape, axis, dtype)
     result = activation(x, axis)
     assert result.dtype == dtype
     assert result.shape == x.shape
@@ -448,7 +453,7 @@ PROGRAM += "".join(
 PROGRAM += "}\n"
 
 
-@pytest.mark.parametrize("compiler", ["cc", "c++", "clang"])
+@pytest.mark.parametrize("compiler", ["cc", "c++", pytest.param("clang", marks=pytest.mark.slow)])
 def test_c_program(compiler, tmp_path):
     if not shutil.which(compiler):
         pytest.skip(f"{compiler} is not on this machine")
@@ -527,11 +532,8 @@ def test_after_a_fork_and_in_threads():
 def test_variants(variant, dtype):
     ufuncs = _cpu.load(variant).ufuncs
     for shape, axis in SHAPES:
-        x, grad = sample(shape, dtype), sample(shape, dtype, seed=1)
         for name in NAMES:
-            (value, size), (product, product_size) = exact(
-                name, np.moveaxis(x, axis, -1), np.moveaxis(grad, axis, -1)
-            )
+            x, grad, ((value, size), (product, product_size)) = case(name, shape, axis, dtype)
             result = np.moveaxis(ufuncs[name](x, axis=axis), axis, -1)
             assert errors(result, value, size).max() <= VALUE_EPS
             result = np.moveaxis(ufuncs[f"{name}_vjp"](grad, x, axis=axis), axis, -1)

@@ -176,9 +176,7 @@ SHOW = "import s3s4; print(s3s4.get_num_threads())"
     ("environment", "expected"),
     [
         ({"S3S4_NUM_THREADS": "3"}, "3"),
-        ({"S3S4_NUM_THREADS": "1"}, "1"),
         ({"OMP_NUM_THREADS": "3"}, "3"),
-        ({"OMP_NUM_THREADS": "1"}, "1"),
         ({"S3S4_NUM_THREADS": "4", "OMP_NUM_THREADS": "1"}, "4"),
         ({"S3S4_NUM_THREADS": "100000"}, "1024"),
         ({"OMP_NUM_THREADS": "100000"}, "1024"),
@@ -189,7 +187,7 @@ def test_environment_sets_the_number(environment, expected):
     assert python(SHOW, **{**empty, **environment}).stdout.strip() == expected
 
 
-@pytest.mark.parametrize("wrong", ["0", "-2", "two", "1.5"])
+@pytest.mark.parametrize("wrong", ["0", "1.5"])
 def test_a_wrong_environment_is_refused_by_name(wrong):
     done = python(SHOW, check=False, S3S4_NUM_THREADS=wrong)
     assert done.returncode != 0
@@ -214,7 +212,11 @@ def processors():
 @needs_affinity
 @pytest.mark.parametrize(
     "variable",
-    ["OMP_PROC_BIND=true", "OMP_PROC_BIND=close", "OMP_PROC_BIND=spread", "OMP_PLACES=threads"],
+    [
+        "OMP_PROC_BIND=true",
+        "OMP_PLACES=threads",
+        *[pytest.param(f"OMP_PROC_BIND={v}", marks=pytest.mark.slow) for v in ("close", "spread")],
+    ],
 )
 def test_threads_that_openmp_binds_are_as_many_as_else(variable):
     name, value = variable.split("=")
@@ -335,28 +337,21 @@ def test_a_block_is_kept_by_asyncio_to_thread_and_unknown_to_other_threads():
     assert found == [s3s4.get_num_threads()]
 
 
-@pytest.mark.parametrize("layout", ["x", "x[::2]", "x.reshape(1000, 1000).T"])
-@pytest.mark.parametrize(
-    ("call", "size"),
-    [
-        ("s3s4.s4(y)", 65536),
-        ("s3s4.s4.backward(y, y)[1]", 65536),
-        ("s3s4.softmax(y)", 65536),
-    ],
-)
-def test_a_small_stack_suffices(layout, call, size):
+@pytest.mark.parametrize("call", ["s3s4.s4(y)", "s3s4.s4.backward(y, y)[1]", "s3s4.softmax(y)"])
+def test_a_small_stack_suffices(call):
     python(
         "import numpy as np, threading, s3s4\n"
-        "x = np.linspace(-9, 9, 1_000_000).astype('f'); x, done = x[:1_000_000], []\n"
-        f"y = {layout}; wanted = {call}\n"
-        "def work():\n"
-        "    for n in (2, 5):\n"
-        "        with s3s4.threads(n):\n"
-        f"            found = {call}\n"
-        "        done.append(np.array_equal(found, wanted))\n"
-        f"threading.stack_size({size})\n"
-        "thread = threading.Thread(target=work); thread.start(); thread.join()\n"
-        "assert done == [True, True]"
+        "x = np.linspace(-9, 9, 1_000_000).astype('f'); done = []\n"
+        "threading.stack_size(65536)\n"
+        "for y in (x, x[::2], x.reshape(1000, 1000).T):\n"
+        f"    wanted = {call}\n"
+        "    def work():\n"
+        "        for n in (2, 5):\n"
+        "            with s3s4.threads(n):\n"
+        f"                found = {call}\n"
+        "            done.append(np.array_equal(found, wanted))\n"
+        "    thread = threading.Thread(target=work); thread.start(); thread.join()\n"
+        "assert done == [True] * 6"
     )
 
 
