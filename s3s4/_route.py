@@ -14,8 +14,7 @@
 #                                             asked by the kernels themselves on either road
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
@@ -23,6 +22,7 @@ from typing import Any
 from numpy import ndarray
 
 from s3s4 import _devices
+from s3s4._block import Block
 from s3s4._cpu import arrays, kernels, threads
 from s3s4._device_arrays import lies_on_device, on_host
 from s3s4._measured import cutover as _cutover
@@ -34,14 +34,15 @@ SMALL = 1 << 13
 DEVICES = ("auto", "cpu", "gpu")
 _environment = os.environ.get("S3S4_DEVICE") or "auto"
 _chosen: ContextVar[str | None] = ContextVar("device", default=None)
+_outside: ContextVar[tuple[str | None, ...]] = ContextVar("device outside", default=())
 
 
-@contextmanager
-def device(name: str) -> Iterator[None]:
+def device(name: str) -> Block[str | None]:
     """Prefer a device within a `with` block, for calls that name none.
 
     It is a preference of large calls: those of a few thousand elements stay on the CPU, whose
     result is there before a GPU would have been asked. `device=` in a call is obeyed at any size.
+    A block may be kept and entered again, and decorate a function.
 
     Parameters
     ----------
@@ -54,11 +55,7 @@ def device(name: str) -> Iterator[None]:
     """
     if name not in DEVICES:
         raise _no_such_device(name)
-    token = _chosen.set(name)
-    try:
-        yield
-    finally:
-        _chosen.reset(token)
+    return Block(_chosen, _outside, name)
 
 
 def wanted(given: object) -> str:

@@ -83,6 +83,11 @@ def read(text: str) -> Family:
     return Family(Formulas({"activations.py": text}))
 
 
+def refused(line, reason):
+    """Expect a refusal that names its line, and why."""
+    return pytest.raises(Refused, match=rf"^activations\.py:{line}: .*{re.escape(reason)}")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "reason"),
     [
@@ -120,7 +125,7 @@ def read(text: str) -> Family:
 )  # fmt: skip
 def test_what_is_not_understood_is_refused_with_its_line(old, new, line, reason):
     assert old in ENTRY
-    with pytest.raises(Refused, match=rf"^activations\.py:{line}: .*{re.escape(reason)}"):
+    with refused(line, reason):
         read(ENTRY.replace(old, new, 1))
 
 
@@ -130,9 +135,7 @@ def test_a_parameter_whose_name_a_target_cannot_have_is_refused(name):
     if name == "in_":
         assert read(text)
     else:
-        with pytest.raises(
-            Refused, match=rf"^activations\.py:4: {name} is a name of the generated"
-        ):
+        with refused(4, f"{name} is a name of the generated"):
             read(text)
 
 
@@ -150,7 +153,7 @@ def test_a_parameter_whose_name_a_target_cannot_have_is_refused(name):
 )
 def test_row_functions_are_refused_with_their_line(old, new, line, reason):
     assert old in ROWS
-    with pytest.raises(Refused, match=rf"^activations\.py:{line}: .*{re.escape(reason)}"):
+    with refused(line, reason):
         c_rows.functions(read(ENTRY + ROWS.replace(old, new, 1)))
 
 

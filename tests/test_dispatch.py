@@ -130,8 +130,13 @@ def test_device_of_a_block(backend):
         assert backend.calls == 2
     s3s4.s4(X)
     assert backend.calls == 2
-    with pytest.raises(ValueError, match="device"), s3s4.device("tpu"):
-        pass
+    kept = s3s4.device("gpu")
+    with kept, kept:
+        s3s4.s4(X)
+    s3s4.s4(X)
+    assert backend.calls == 3
+    with pytest.raises(ValueError, match="device"):
+        s3s4.device("tpu")
 
 
 def test_device_of_the_environment(backend, monkeypatch):

@@ -144,6 +144,31 @@ def test_contexts_nest_and_end():
     assert s3s4.get_num_threads() == 2
 
 
+@needs_openmp
+def test_a_block_can_be_kept_and_entered_again():
+    before, block, other = s3s4.get_num_threads(), s3s4.threads(3), s3s4.threads(5)
+    barrier, found = threading.Barrier(2, timeout=30), []
+
+    def work(mine):
+        with mine:
+            barrier.wait()
+            with block:
+                barrier.wait()
+                found.append(s3s4.get_num_threads())
+            found.append(s3s4.get_num_threads())
+
+    workers = [threading.Thread(target=work, args=(mine,)) for mine in (block, other)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(found) == [3, 3, 3, 5]
+    with block, other, block:
+        assert s3s4.get_num_threads() == 3
+    assert block(s3s4.get_num_threads)() == 3
+    assert s3s4.get_num_threads() == before
+
+
 @pytest.mark.parametrize(
     ("wrong", "error"),
     [
@@ -162,9 +187,8 @@ def test_contexts_nest_and_end():
 def test_a_wrong_number_is_refused_by_name(function, wrong, error):
     (name,) = inspect.signature(function).parameters
     before = s3s4.get_num_threads()
-    # The context manager checks when it is entered; the function returns nothing to enter.
-    with pytest.raises(error, match=rf"\b{name}\b"), function(wrong):
-        pass
+    with pytest.raises(error, match=rf"\b{name}\b"):
+        function(wrong)
     assert s3s4.get_num_threads() == before
 
 

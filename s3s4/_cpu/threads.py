@@ -11,18 +11,19 @@ import math
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
 
+from s3s4._block import Block
 from s3s4._cpu.variant import kernels
 from s3s4._environment import refuse
 
 MOST: int = kernels.most_threads
 """The largest number of threads there can be."""
 _of_block: ContextVar[int] = ContextVar("threads", default=0)
+_outside: ContextVar[tuple[int, ...]] = ContextVar("threads outside", default=())
 
 
 def set_num_threads(n: int) -> None:
@@ -54,13 +55,12 @@ def get_num_threads() -> int:
     return int(kernels.threads_now())
 
 
-@contextmanager
-def threads(n: int) -> Iterator[None]:
+def threads(n: int) -> Block[int]:
     """Use n threads within a `with` block, for calls from this context alone.
 
     A coroutine or a Python thread that enters a block changes nothing for the others. Calls from C,
     and of the ufuncs themselves, know of no context: they follow the block that their Python
-    thread has entered or left last.
+    thread has entered or left last. A block may be kept and entered again, and decorate a function.
 
     Parameters
     ----------
@@ -72,13 +72,7 @@ def threads(n: int) -> Iterator[None]:
     TypeError, ValueError
         If n is no integer in that range.
     """
-    token = _of_block.set(_checked_threads("n", n))
-    follow_block()
-    try:
-        yield
-    finally:
-        _of_block.reset(token)
-        follow_block()
+    return Block(_of_block, _outside, _checked_threads("n", n), follow_block)
 
 
 def follow_block() -> None:
