@@ -104,7 +104,7 @@ def test_a_machine_too_busy_to_measure_changes_nothing(sizes, monkeypatch, tmp_p
     assert sizes == {"float32": 10_000, "float64": 10_000}
 
 
-@pytest.mark.parametrize("busy", [{"float32"}, {"float64"}, {"float32", "float64"}], ids=str)
+@pytest.mark.parametrize("busy", [["float32"], ["float64"], ["float32", "float64"]], ids=" ".join)
 def test_the_command_names_what_was_dropped(sizes, monkeypatch, tmp_path, capsys, busy):
     monkeypatch.setattr(_devices, "gpu", no_gpu)
     monkeypatch.setattr(

@@ -21,6 +21,7 @@ if sys.platform != "linux" or platform.machine() != "x86_64" or not shutil.which
 
 from fakecuda import device
 from fakecuda.ptx import Kernel, Refused
+from support import outputs
 
 HEAD = """
 .version 8.0
@@ -321,11 +322,6 @@ def given(function, dtype, shape):
     return ufunc, [x, *(np.full(shape, 2.5, dtype) for _ in range(ufunc.nin - 1))]
 
 
-def results(ufunc, inputs):
-    found = ufunc(*inputs)
-    return found if isinstance(found, tuple) else (found,)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("form", ["shared", "full", "walk"])
@@ -349,7 +345,7 @@ def test_kernels_compute_what_the_cpu_does(function, form, dtype):
     arguments = [*first, *arrays, *(out.as_numba_passes_it() for out in outs)]
     device.launch(ptx, (2,), (32 if form == "walk" else THREADS,), arguments)
     assert not device.complaints()
-    for out, expected in zip(outs, results(ufunc, inputs), strict=True):
+    for out, expected in zip(outs, outputs(ufunc(*inputs)), strict=True):
         assert_close(out.to_host(), expected)
 
 
