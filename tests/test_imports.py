@@ -27,8 +27,10 @@ KERNELS = sorted((Path(__file__).resolve().parent.parent / "src" / "kernels").gl
 KNOWN_TO = {
     "numba": {"_gpu.toolchain"},
     "cupy": set(),
-    "torch": WITHIN_TORCH,
+    "torch": WITHIN_TORCH | {"onnx"},
     "jax": WITHIN_JAX,
+    "onnx": {"onnx"},
+    "onnxscript": {"onnx"},
     "click": {"_command.main", "_command.failures"},
     "pyarrow": {"_command.arrow"},
     "rich": {"_command.main"},

@@ -18,8 +18,8 @@ from support import ELEMENTWISE, python
 
 jax = pytest.importorskip("jax", reason="JAX is not installed: it is in [frameworks]")
 
-import jax.export  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
+from jax import export  # noqa: E402
 
 import s3s4.jax as sj  # noqa: E402
 
@@ -208,9 +208,9 @@ def test_what_is_no_array_of_numbers():
 
 
 def test_it_can_be_exported_and_called_again():
-    given = jax.ShapeDtypeStruct(jax.export.symbolic_shape("n"), np.float64)
-    stored = jax.export.export(jax.jit(jax.grad(lambda x: sj.s4(x, 2.0).sum())))(given).serialize()
-    again = jax.export.deserialize(stored).call(jnp.asarray(X))
+    given = jax.ShapeDtypeStruct(export.symbolic_shape("n"), np.float64)
+    stored = export.export(jax.jit(jax.grad(lambda x: sj.s4(x, 2.0).sum())))(given).serialize()
+    again = export.deserialize(stored).call(jnp.asarray(X))
     assert_close(again, exact("s4", "x", (2.0,)))
 
 
