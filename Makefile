@@ -16,10 +16,11 @@ SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard src/*/*.py sr
 
 demo: .venv-cli/installed
 	.venv-cli/bin/s3s4 demo -o build/s3s4-demo.png
-MARKS_slow := -m "slow or torch"
-MARKS_frameworks := -m frameworks
+OPTIONS_test := -n 2 --dist loadfile
+OPTIONS_slow := -m "slow or torch"
+OPTIONS_frameworks := -m frameworks
 test slow frameworks: %: .venv-%/installed
-	PYTHONSAFEPATH=1 .venv-$*/bin/python -m pytest -q $(MARKS_$*) $(ARGS)
+	PYTHONSAFEPATH=1 .venv-$*/bin/python -m pytest -q $(OPTIONS_$*) $(ARGS)
 fuzz: .venv-test/installed
 	.venv-test/bin/python tests/tools/fuzz.py 100000
 sanitize: .venv-build/requirements .venv-test/installed
