@@ -233,9 +233,10 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         v = zero if abs(r) < tiny_argument else r
         w = v * v
         sine = sign * fma(r * w, sine_rest(w), r)
-        is_zero = h == zero
-        above = (one if is_near else zero) if is_zero else sine
-        ratio = divide(above, one if is_zero else h)
+        # It is 1 there, and h no denominator.
+        is_tiny = abs(h) < tiny_argument
+        above = (one if is_near else zero) if is_tiny else sine
+        ratio = divide(above, one if is_tiny else h)
         return unless_nan(unless_nan(ratio, k), u)
 
     @inline

@@ -4,6 +4,7 @@
 # so that a ufunc which no activation accounts for is noticed: importing this file then fails.
 """
 
+from itertools import combinations_with_replacement
 from typing import ClassVar
 
 import numpy as np
@@ -18,7 +19,9 @@ def expected() -> dict[str, tuple[float, ...]]:
         if not isinstance(activation, s3s4.Activation):
             continue
         defaults = tuple(activation.parameters.values())
-        for suffix in ("", "_dx", "_value_dx", *(f"_d{p}" for p in activation.parameters)):
+        inputs = ("x", *activation.parameters)
+        pairs = map("".join, combinations_with_replacement(inputs, 2))
+        for suffix in ("", "_value_dx", *(f"_d{by}" for by in (*inputs, *pairs))):
             ufuncs[name + suffix] = defaults
     return ufuncs
 
