@@ -664,7 +664,7 @@ def squareplus(x, b=4.0):
     u = abs(x)
     h = sqrt_square_plus(u, b)
     half = 0.5 * u + 0.5 * h
-    return half if x >= 0 else 0.25 * (b / (half if b != 0 else 1))
+    return half if x >= 0 else unless_nan(0.25 * (b / (half if b != 0 else 1)), x)
 
 
 def squareplus_dx(x, b=4.0):
