@@ -18,9 +18,8 @@ demo: .venv-cli/installed
 	.venv-cli/bin/s3s4 demo -o build/s3s4-demo.png
 OPTIONS_test := -n 2 --dist loadfile
 OPTIONS_slow := -m "slow or torch"
-OPTIONS_frameworks := -m frameworks
 test slow frameworks: %: .venv-%/installed
-	PYTHONSAFEPATH=1 .venv-$*/bin/python -m pytest -q $(OPTIONS_$*) $(ARGS)
+	PYTHONSAFEPATH=1 .venv-$*/bin/python -m pytest -q $(or $(OPTIONS_$*),-m $*) $(ARGS)
 fuzz: .venv-test/installed
 	.venv-test/bin/python tests/tools/fuzz.py 100000
 sanitize: .venv-build/requirements .venv-test/installed
