@@ -46,6 +46,7 @@ COMMANDS = {
     "targets": Command("groups of targets (peers, derivatives ...), by default all", threads=2),
     "published": Command(),
     "layouts": Command(),
+    "frameworks": Command(),
     "in_cache": Command("ufuncs, by default every one that works on elements", threads=1),
     "busy": Command(),
     "roofline": Command("functions, by default all"),
