@@ -24,7 +24,9 @@ from support import ELEMENTWISE, python
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: it is in [frameworks]")
 
+from functorch.compile import make_boxed_func  # noqa: E402
 from torch import nn  # noqa: E402
+from torch._dynamo.backends.common import aot_autograd  # noqa: E402
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
 
 import s3s4.torch as st  # noqa: E402
@@ -214,6 +216,22 @@ def test_compiled_by_inductor():
     plain(x).sum().backward()
     for ours, theirs in zip(compiled.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+def test_a_compiler_gets_plain_operations():
+    """What it can fuse: no operator of this package, forward or backward."""
+    found = set()
+
+    def keep(graph, _):
+        found.update(str(node.target) for node in graph.graph.nodes if node.op == "call_function")
+        return make_boxed_func(graph.forward)
+
+    torch._dynamo.reset()
+    backend = aot_autograd(fw_compiler=keep, bw_compiler=keep)
+    x = torch.ones(5, requires_grad=True)
+    torch.compile(st.s4, backend=backend)(x, torch.tensor(2.0)).sum().backward()
+    assert "aten.sigmoid.default" in found
+    assert all(name.startswith("aten.") for name in found)
 
 
 def test_few_graphs_and_no_break():
