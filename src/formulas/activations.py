@@ -539,6 +539,14 @@ def celu_dalpha(x, alpha=1.0):
     return 0 if x >= near else slope
 
 
+def celu_dxalpha(x, alpha=1.0):
+    """d^2 celu / d x d alpha: 0 for x > 0, else -e^(x/alpha) (x/alpha) / alpha."""
+    v, near = _celu_quotient(x, alpha)
+    E = exp_neg(v)
+    bend = E * finite(v) / alpha
+    return 0 if x >= near else bend
+
+
 def celu_dalphaalpha(x, alpha=1.0):
     """d^2 celu / d alpha^2: 0 for x > 0, else e^(x/alpha) (x/alpha)^2 / alpha."""
     v, near = _celu_quotient(x, alpha)
