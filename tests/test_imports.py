@@ -29,6 +29,7 @@ KNOWN_TO = {
     "cupy": set(),
     "torch": WITHIN_TORCH | {"onnx"},
     "jax": WITHIN_JAX,
+    "keras": {name for name in MODULES if name.split(".")[0] in ("keras", "_keras")},
     "onnx": {"onnx"},
     "onnxscript": {"onnx"},
     "click": {"_command.main", "_command.failures"},
