@@ -46,7 +46,9 @@ class Activation(Described):
         super().__init__(name, entry.parameters, _documentation(name, entry))
         vars(self)["__signature__"] = _signature(entry)
         self._derivatives = entry.derivatives
-        self._second_derivatives = {by: f"{name}_d{''.join(by)}" for by in entry.second_derivatives}
+        self._second_derivatives: dict[tuple[str, ...], str] = {
+            by: f"{name}_d{''.join(by)}" for by in entry.second_derivatives
+        }
         self._names = tuple(entry.parameters)
         self._pairs = tuple(entry.parameters.items())
         self._weak = tuple(entry.parameters.values())
