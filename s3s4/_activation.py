@@ -38,6 +38,8 @@ class Activation(Described):
         The name of the activation, and of its ufunc in `s3s4.ufuncs`.
     parameters : mapping of str to float
         The parameters with their defaults; read-only, as the name is.
+    ufunc : numpy.ufunc
+        The values alone, with every parameter given: the one in `s3s4.ufuncs`.
     """
 
     __module__ = "s3s4"
@@ -58,6 +60,11 @@ class Activation(Described):
             for kind in "efdg"
         }
         self._ufunc = _cpu.ufuncs[name]
+
+    @property
+    def ufunc(self) -> np.ufunc:
+        """The ufunc of the values, which takes every parameter."""
+        return self._ufunc
 
     def __repr__(self) -> str:
         return f"<activation {self.name}{inspect.signature(self)}>"

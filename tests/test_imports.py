@@ -25,7 +25,7 @@ KERNELS = sorted((Path(__file__).resolve().parent.parent / "src" / "kernels").gl
 
 # Each name of the left column is known to the modules of the right one alone.
 KNOWN_TO = {
-    "numba": {"_gpu.toolchain"},
+    "numba": {"_gpu.toolchain", "_numba"},
     "cupy": set(),
     "torch": WITHIN_TORCH | {"onnx"},
     "jax": WITHIN_JAX,

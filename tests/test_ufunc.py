@@ -433,3 +433,10 @@ def test_pickles_travel_between_variants():
             "    assert things[1](0.0) == 0.25",
             S3S4_ISA=variant,
         )
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda activation: activation.name)
+def test_an_activation_has_its_ufunc(activation):
+    assert activation.ufunc is getattr(s3s4.ufuncs, activation.name)
+    with pytest.raises(AttributeError, match="read-only"):
+        activation.ufunc = np.exp
