@@ -12,6 +12,8 @@ from typing import Any
 from s3s4._array_forms import HUGE, TAIL_RATIO, TANH_RATIO
 
 Array = Any
+ALL_OF_IT = 1e18
+"""Where u^2 + b is u^2 in every precision, for all but a huge b."""
 TAIL_MIDDLE = 4.0
 """K of the polynomial: (u + K) e^(u^2/2) Phi(-u) in t = (u - K) / (u + K)."""
 
@@ -59,14 +61,17 @@ class Primitives:
         return self._where(x < least, least, self._where(x > most, most, x))
 
     def sqrt_square_plus(self, u: Array, b: Array) -> Array:
-        """The square root of u^2 + b."""
-        return self._sqrt(u * u + b)
+        """The square root of u^2 + b, which is u where the square would be infinite."""
+        is_far = u > ALL_OF_IT
+        near = self.where(is_far, 1.0, u, u)
+        return self._where(is_far, u, self._sqrt(near * near + b))
 
     def sinc_product(self, k: Array, u: Array) -> Array:
         """sin(t) / t with t = k u, near 0 by Taylor's series, which has slopes there."""
-        t = k * u
-        is_near = self._where(t >= 0, t, -t) < 0.1
-        far, square = self._where(is_near, 1.0, t), t * t
+        size = self.minimum(self.abs(k * u), HUGE)
+        is_near = size < 0.1
+        far, near = self.where(is_near, 1.0, size, size), self.where(is_near, size, 0.0, size)
+        square = near * near
         series = 1 - square / 6 * (1 - square / 20 * (1 - square / 42 * (1 - square / 72)))
         return self._where(is_near, series, self._sin(far) / far)
 

@@ -37,7 +37,7 @@ __all__ = ["function", "model", "translations"]
 DOMAIN = "s3s4"
 OPSET = 18
 """Of the default operator set; from 20 on it has Gelu."""
-PRODUCTS = {"silu", "swish", "gelu", "gelu_tanh", "mish", "hardswish"}
+PRODUCTS = {"silu", "swish", "gelu", "gelu_tanh", "quick_gelu", "mish", "hardswish"}
 """Of x and what vanishes: that must be precise where x is large, and 0 where x is infinite."""
 
 Emit = Callable[..., Any]
@@ -72,6 +72,9 @@ class Symbol:
 
     def __rtruediv__(self, other: Any) -> "Symbol":
         return self._emit("Div", other, self)
+
+    def __pow__(self, other: Any) -> "Symbol":
+        return self._emit("Pow", self, other)
 
     def __rpow__(self, other: Any) -> "Symbol":
         return self._emit("Pow", other, self)
@@ -131,6 +134,12 @@ class Operators:
     def ones_like(self, x: Symbol) -> float:
         return 1
 
+    def sin(self, x: Symbol) -> Symbol:
+        return self("Sin", x)
+
+    def sqrt(self, x: Symbol) -> Symbol:
+        return self("Sqrt", x)
+
     def tanh(self, x: Symbol) -> Symbol:
         return self("Tanh", x)
 
@@ -155,6 +164,10 @@ def expression(name: str, emit: Emit, inputs: Sequence[Any], opset: int) -> Any:
         y = operators("Gelu", x)
     elif name == "gelu_tanh" and opset >= 20:
         y = operators("Gelu", x, approximate="tanh")
+    elif name == "squareplus":  # the textbook's form cancels left of 0
+        (b,) = parameters
+        root = operators("Sqrt", x * x + b)
+        y = operators.where(x < 0, b / (2 * (root - x)), (x + root) / 2)
     else:
         y = getattr(_textbook, name)(operators, x, *parameters)
     if name in PRODUCTS:

@@ -90,7 +90,9 @@ def _in_double():
 def test_values_and_gradients(name, values):
     function, x = getattr(sk, name), np.array(X)
     given = [x, *map(np.array, values)]
-    close = {"rtol": 1e-11, "atol": 1e-13}
+    # On JAX, Keras computes sines of float64 in float32.
+    is_single = name == "snake" and BACKEND == "jax"
+    close = {"rtol": 1e-6, "atol": 1e-6} if is_single else {"rtol": 1e-11, "atol": 1e-13}
     value = ops.convert_to_numpy(function(*given))
     np.testing.assert_allclose(value, exact(name, None, values), **close)
     slopes = [exact(name, wrt, values) for wrt in oracle.inputs(name)]
