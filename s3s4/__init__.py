@@ -5,10 +5,10 @@ from s3s4._activation import Activation
 from s3s4._config import build_config, show_config
 from s3s4._cpu import version as __version__
 from s3s4._cpu.threads import get_num_threads, set_num_threads, threads
-from s3s4._devices import GPUUnavailable
 from s3s4._embedding import _C_API as _C_API
 from s3s4._embedding import __pyx_capi__ as __pyx_capi__
 from s3s4._embedding import c_functions, get_include
+from s3s4._errors import GPUUnavailable
 from s3s4._family import activations, get
 from s3s4._gaussian import CriticalInit, Moments, critical_init, gain, moments
 from s3s4._measured.cutover import Calibration, calibrate

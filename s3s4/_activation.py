@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from s3s4 import _containers, _cpu, _explain, _gradients, _offload, _route
 from s3s4._cpu import arrays
-from s3s4._description import Described
+from s3s4._description import Described, documentation, signature
 from s3s4._device_arrays import lies_on_device, on_host
 from s3s4._route import GPU, KERNELS, SMALL
 from s3s4._table import TABLE, Entry
@@ -45,8 +45,8 @@ class Activation(Described):
     __module__ = "s3s4"
 
     def __init__(self, name: str, entry: Entry) -> None:
-        super().__init__(name, entry.parameters, _documentation(name, entry))
-        vars(self)["__signature__"] = _signature(entry)
+        super().__init__(name, entry.parameters, documentation(name, entry))
+        vars(self)["__signature__"] = signature(entry)
         self._derivatives = entry.derivatives
         self._second_derivatives: dict[tuple[str, ...], str] = {
             by: f"{name}_d{''.join(by)}" for by in entry.second_derivatives
@@ -356,56 +356,6 @@ class Activation(Described):
     ) -> Exception:
         values = dict(zip(("x", *self._names), (x, *parameters), strict=False))
         return _explain.explained(error, values, options)
-
-
-def _signature(entry: Entry) -> inspect.Signature:
-    kinds = inspect.Parameter
-    positional = [kinds("x", kinds.POSITIONAL_OR_KEYWORD)] + [
-        kinds(name, kinds.POSITIONAL_OR_KEYWORD, default=default)
-        for name, default in entry.parameters.items()
-    ]
-    options = [
-        kinds("derivative", kinds.KEYWORD_ONLY, default=False),
-        kinds("device", kinds.KEYWORD_ONLY, default=None),
-        kinds("gpu_threshold", kinds.KEYWORD_ONLY, default=None),
-        kinds("out", kinds.KEYWORD_ONLY, default=None),
-        kinds("options", kinds.VAR_KEYWORD),
-    ]
-    return inspect.Signature(positional + options)
-
-
-def _documentation(name: str, entry: Entry) -> str:
-    lines = [entry.doc, "", "Parameters", "----------", "x : array_like"]
-    lines += ["    float16, float32, float64, long double, or what casts to one of them."]
-    for parameter, default in entry.parameters.items():
-        lines += [f"{parameter} : array_like, default {default:g}", "    Broadcasts against x."]
-    lines += [
-        "derivative : bool, default False",
-        "    The derivative by x instead of the value.",
-        'device : {"auto", "cpu", "gpu"}, optional',
-        "    Where to compute. An array on a GPU stays there.",
-        "gpu_threshold : int, optional",
-        '    The size from which "auto" takes a GPU, in place of the measured one.',
-        "out, where, dtype, casting, order, subok",
-        "    As for any `numpy.ufunc`.",
-        "",
-        "Returns",
-        "-------",
-        "ndarray or scalar",
-        "    Of the broadcast shape.",
-        "",
-        "Raises",
-        "------",
-        "TypeError",
-        "    If an argument does not hold real numbers.",
-        "ValueError",
-        "    If shapes do not fit, or out is read-only.",
-        "",
-        "Notes",
-        "-----",
-    ]
-    lines += [f"By {by}: {doc}" for by, doc in entry.derivatives.items()]
-    return "\n".join(lines)
 
 
 elementwise: dict[str, Activation] = {n: Activation(n, entry) for n, entry in TABLE.items()}

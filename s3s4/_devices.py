@@ -13,15 +13,11 @@ import threading
 import warnings
 from types import ModuleType
 
+from s3s4._errors import GPUUnavailable
+
 OLDEST_DRIVER = 12000
 NO_DEVICE = 100  # what cuInit says where there is none
 WHEELS = "install s3s4[gpu] for a driver of CUDA 13, s3s4[gpu-cu12] for one of CUDA 12"
-
-
-class GPUUnavailable(RuntimeError):
-    """The GPU was asked for and cannot be had; says why, and what to install."""
-
-    __module__ = "s3s4"
 
 
 _pid = os.getpid()

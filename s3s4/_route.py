@@ -25,6 +25,7 @@ from s3s4 import _devices
 from s3s4._block import Block
 from s3s4._cpu import arrays, kernels, threads
 from s3s4._device_arrays import lies_on_device, on_host
+from s3s4._errors import GPUUnavailable
 from s3s4._measured import cutover as _cutover
 
 UFUNC, KERNELS, GPU = "ufunc", "kernels", "gpu"
@@ -210,7 +211,7 @@ def _worth_a_gpu(
         return None
     try:
         backend = _devices.gpu()
-    except _devices.GPUUnavailable as error:
+    except GPUUnavailable as error:
         if _devices.is_there():
             _devices.fell_back(error, 5)
         return None

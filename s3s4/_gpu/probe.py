@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from s3s4._devices import GPUUnavailable
+from s3s4._errors import GPUUnavailable
 from s3s4._gpu import on_device, on_host
 from s3s4._gpu.toolchain import SIMULATED, cuda, version
 

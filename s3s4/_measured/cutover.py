@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from s3s4 import _cpu, _devices, _isa
+from s3s4._errors import GPUUnavailable
 from s3s4._measured import cache as _cache
 from s3s4._measured import comparison as _calibration
 from s3s4._measured.comparison import Comparison, Sample
@@ -133,7 +134,7 @@ def calibrate(
                     for measured in _cpu.FLOATS:
                         index = (kind, np.dtype(measured).name)
                         take(index, _of_gpu(backend, index, force, progress))
-        except _devices.GPUUnavailable as error:
+        except GPUUnavailable as error:
             gpu = str(error)
     return Calibration(found, dropped, gpu)
 
