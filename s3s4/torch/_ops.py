@@ -11,13 +11,15 @@ Design:
   formulas' own first derivatives, all of which can be fused with what stands around them.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from s3s4 import _array_forms
+from s3s4._array_primitives import Primitives
 from s3s4._table import TABLE
-from s3s4.torch import _expressions
 from s3s4.torch._on_cpu import empty_output, on_cpu, takes
 from s3s4.torch._short import short
 from s3s4.torch._stored import Kernel, gradients, in_single, stored
@@ -36,6 +38,14 @@ def transformed() -> bool:
     return _level() is not None or _forward_ad._current_level >= 0
 
 
+def constant(value: float, like: Tensor) -> Tensor:
+    """Of two numbers torch.where makes what the default dtype is."""
+    return torch.full((), value, dtype=like.dtype, device=like.device)
+
+
+PRIMITIVES = Primitives(torch, constant)
+
+
 def in_operations(form: Kernel) -> Kernel:
     """An activation over tensors of any precision."""
 
@@ -47,7 +57,8 @@ def in_operations(form: Kernel) -> Kernel:
 
 def expressions(name: str) -> tuple[Kernel, Kernel]:
     """The value and g times each derivative, in operations of PyTorch."""
-    of_products = getattr(_expressions, f"{name}_backward")
+    of_value = partial(getattr(_array_forms, name), PRIMITIVES)
+    of_products = partial(getattr(_array_forms, f"{name}_backward"), PRIMITIVES)
 
     def backward(g: Tensor, *variables: Tensor) -> Any:
         products = of_products(*in_single((g, *variables)))
@@ -58,7 +69,7 @@ def expressions(name: str) -> tuple[Kernel, Kernel]:
         )
         return gradients(summed, variables)
 
-    return in_operations(getattr(_expressions, name)), backward
+    return in_operations(of_value), backward
 
 
 def empty_gradients(g: Tensor, *variables: Tensor) -> Any:

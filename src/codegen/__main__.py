@@ -40,7 +40,6 @@ TARGETS = {
     "_array_forms.py": arrays.module,
     "jax.py": jax.module,
     "keras.py": keras.module,
-    "_expressions.py": pytorch.expressions,
     "_functions.py": pytorch.functions,
     "_modules.py": pytorch.modules,
     "__init__.pyi": stubs.package,
@@ -60,7 +59,7 @@ def main(folder: str, depfile: str) -> None:
 def read_files() -> list[Path]:
     """What the texts depend on: this package, the formulas, and what the targets read beside."""
     own = [*Path(__file__).parent.rglob("*.py"), *(SOURCE / "formulas").glob("*.py")]
-    return [*own, gpu.PRIMITIVES, pytorch.PRIMITIVES, stubs.INIT, stubs.HEAD]
+    return [*own, gpu.PRIMITIVES, arrays.PRIMITIVES, stubs.INIT, stubs.HEAD]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-/* primitives_type.h: the primitives of one type; primitives.h includes this for float and double.
+/* primitives_type.h: the primitives of one type; primitives.h includes this for each, with the name
+ * of the type or, as it has no vector form anywhere, with S3S4_LONG_DOUBLE for libm's functions.
  *
  * Design:
  * - e^-(k u) is 2^n p(f) with n + f = -k u log2(e), |f| <= 1/2. Adding the shifter rounds to the
@@ -14,6 +15,8 @@
  *   on k. `_uniform` takes that and is for a k that is the same for a whole loop: what depends on
  *   k alone leaves the loop. All give the same bits.
  */
+
+#ifndef S3S4_LONG_DOUBLE
 
 /* The same number, but a compiler does not know it: gcc makes `h < x ? h : x` one instruction, a
  * minimum, where h is a variable, and two to four where h is a constant. A loop calls this once. */
@@ -316,3 +319,61 @@ S3S4_INLINE S3S4_REAL S3S4_(normal_tail)(S3S4_REAL u) {
 #undef S3S4_PI_2
 #undef S3S4_PI_3
 #undef S3S4_PI_4
+
+#else
+
+S3S4_INLINE long double s3s4_finite_ld(long double u) {
+    const long double highest = LDBL_MAX * 0x1p-3L;
+    return highest < u ? highest : u;
+}
+S3S4_INLINE long double s3s4_unscaled_ld(long double y) { return y * 0x1p-64L; }
+S3S4_INLINE long double s3s4_unscaled_product_ld(long double k, long double y) {
+    return fabsl(k) > 1.0L ? (k * 0x1p-64L) * y : (k * y) * 0x1p-64L;
+}
+S3S4_INLINE long double s3s4_unless_nan_ld(long double y, long double x) {
+    return x == x ? y : x;
+}
+
+S3S4_INLINE long double s3s4_exp_neg_ld(long double u) { return expl(-u); }
+/* e^-(t + rest) = e^-t - rest e^-t, with t = k u rounded and rest what the rounding left. */
+S3S4_INLINE long double s3s4_scaled_exp_neg_product_ld(long double k, long double u) {
+    const long double steepness = u > 0.0L ? k : (1.0L < k ? 1.0L : k);
+    const long double t = steepness * (steepness > 0.0L ? u : s3s4_finite_ld(u));
+    const long double power = expl(-t) * 0x1p64L;
+    return power > 0.0L && power < 0x1p64L ? power - fmal(k, u, -t) * power : power;
+}
+S3S4_INLINE long double s3s4_exp_neg_product_ld(long double k, long double u) {
+    return s3s4_unscaled_ld(s3s4_scaled_exp_neg_product_ld(k, u));
+}
+
+S3S4_INLINE long double s3s4_expm1_neg_ld(long double u) { return expm1l(-u); }
+S3S4_INLINE long double s3s4_log1p_ld(long double t) { return log1pl(t); }
+S3S4_INLINE long double s3s4_log1p_any_ld(long double t) { return log1pl(t); }
+S3S4_INLINE long double s3s4_tanh_rest_ld(long double u) { return s3s4_tanh_ratio_ld(u * u); }
+S3S4_INLINE long double s3s4_sqrt_square_plus_ld(long double u, long double b) {
+    const long double v = fabsl(u);
+    const int is_large = v > 0x1p8000L || b > 0x1p16000L;
+    const int is_small = v < 0x1p-8000L && b < 0x1p-16000L;
+    const long double scale = is_large ? 0x1p-8300L : is_small ? 0x1p8300L : 1.0L;
+    return sqrtl((v * scale) * (v * scale) + b * scale * scale) / scale;
+}
+/* sin(h + l) = sin(h) + l cos(h), with h = k u rounded and l what the rounding left. */
+S3S4_INLINE long double s3s4_sinc_product_ld(long double k, long double u) {
+    const long double h = k * u;
+    const long double y = sinl(h) + fmal(k, u, -h) * cosl(h);
+    const int is_near = fabsl(h) <= 0x1p63L;
+    return s3s4_unless_nan_ld(s3s4_unless_nan_ld(h == 0 ? 1 : is_near ? y / h : 0, k), u);
+}
+S3S4_INLINE long double s3s4_normal_tail_ld(long double u) {
+    const long double v = s3s4_finite_ld(u);
+    const long double r = 1 / (v + 6);
+    const long double q = (v - 6) * r;
+    const long double left = s3s4_fma_ld(-q, v, s3s4_fma_ld(q + 1, -6, v));
+    const long double p = s3s4_tail_ratio_ld(s3s4_fma_ld(left, r, q));
+    const long double y = p * r;
+    const long double rest = s3s4_fma_ld(-y, v, s3s4_fma_ld(-y, 6, p));
+    return s3s4_fma_ld(rest, r, y);
+}
+
+#undef S3S4_LONG_DOUBLE
+#endif

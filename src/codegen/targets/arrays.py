@@ -7,9 +7,13 @@ Design:
 - At 0, |x| is x: its slope there is 1, as the formulas choose x >= 0 with it. Where they choose
   x > 0, |x| on the other side is -x, and what they ask of a product, they ask of its factors.
 - A selection takes x beside its sides, which may both be numbers, for their dtype.
-- `module` is the text for all libraries but PyTorch: there `np` is the first argument, as in
-  textbook.py, an object of s3s4/_array_primitives.py.
+- `np` is the first argument, as in textbook.py: an object of s3s4/_array_primitives.py. What that
+  has not got is refused.
 """
+
+import ast
+import re
+from pathlib import Path
 
 from codegen.family import Family, table
 from codegen.ir import Function, Node, number, read, walk
@@ -38,6 +42,7 @@ ARRAYS = Language(
     number=lambda digits: repr(float(digits)),
     call=lambda op: f"np.{op}",
 )
+PRIMITIVES = Path(__file__).parents[3] / "s3s4" / "_array_primitives.py"
 NAN, ZERO, X = number("nan"), number("0.0"), read("x")
 DECAYING = {"unscaled", "exp_neg", "exp_neg_product", "scaled_exp_neg_product"}
 KINKED = {"elu", "selu"}
@@ -64,17 +69,33 @@ def module(family: Family) -> str:
     for name in ("tanh_ratio", "tail_ratio"):
         digits = [float.fromhex(one) for one in COEFFICIENTS[name]["f64"]]
         parts.append(f"{name.upper()} = {tuple(digits)!r}\n")
-    return "".join(parts) + "\n\n" + functions(family, "np")
+    text = functions(family)
+    known = given(PRIMITIVES.read_text())
+    for missing in sorted({*re.findall(r"\bnp\.(\w+)", text)} - known):
+        raise SystemExit(f"s3s4/_array_primitives.py has no primitive {missing}")
+    return "".join(parts) + "\n\n" + text
 
 
-def functions(family: Family, *leading: str) -> str:
-    """Each activation, and g times its derivatives, of whatever `np` and HUGE stand for."""
+def given(text: str) -> set[str]:
+    """The names that the class of that file has: its methods, and what it takes from a library."""
+    names = set()
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.FunctionDef(name=name):
+                names.add(name)
+            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                names.add(name)
+    return names
+
+
+def functions(family: Family) -> str:
+    """Each activation, and g times its derivatives."""
     parts = []
     for activation in family.activations:
         value, *_, backward = table(activation)
         if activation.name in KINKED:
             value = rewritten(value, left_at_zero)
-        parts += [text(rewritten(one, differentiable), leading) for one in (value, backward)]
+        parts += [text(rewritten(one, differentiable)) for one in (value, backward)]
     return "\n\n".join(parts)
 
 
@@ -121,10 +142,10 @@ def replaced(root: Node, old: Node, new: Node) -> Node:
     return made[root]
 
 
-def text(one: Function, leading: tuple[str, ...] = ()) -> str:
+def text(one: Function) -> str:
     """One function over arrays."""
     writer = Writer(one, ARRAYS, ["np", "nan", "HUGE"])
     lines = [f"{name} = {text}" for name, text in writer.assignments(one.nodes)]
     lines.append(f"return {', '.join(map(writer.text, one.outputs))}")
-    head = f"def {one.name}({', '.join((*leading, *one.inputs))}):"
+    head = f"def {one.name}({', '.join(('np', *one.inputs))}):"
     return "\n    ".join([head, *lines]) + "\n"

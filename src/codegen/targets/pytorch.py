@@ -1,4 +1,4 @@
-"""s3s4.torch: its expressions, functions and modules.
+"""s3s4.torch: its functions and modules.
 
 Design:
 - Names, signatures and defaults are those of torch.nn.functional and torch.nn where they have the
@@ -6,14 +6,7 @@ Design:
 - A parameter is a number or a tensor; PyTorch's own modules keep theirs a number unless asked.
 """
 
-import ast
-import re
-from pathlib import Path
-
 from codegen.family import Activation, Family
-from codegen.targets import arrays
-
-PRIMITIVES = Path(__file__).parents[3] / "s3s4" / "torch" / "_primitives.py"
 
 RENAMED = {
     "leaky_relu": {"a": "negative_slope"},
@@ -41,20 +34,6 @@ Generated.
 """
 
 from s3s4.torch import _required as _required  # first: it says what is missing
-
-'''
-EXPRESSIONS = '''\
-"""The activations, and g times their derivatives, in operations of PyTorch. Generated."""
-
-# ruff: noqa
-# mypy: ignore-errors
-
-from math import nan
-
-from s3s4.torch import _primitives as np
-
-HUGE = 1e30
-
 
 '''
 FUNCTIONS = '''\
@@ -91,24 +70,6 @@ def package(family: Family) -> str:
             f"__all__ = {['get', *names, *titles]!r}\n",
         ]
     )
-
-
-def expressions(family: Family) -> str:
-    text = arrays.functions(family)
-    known = {name for node in ast.parse(PRIMITIVES.read_text()).body for name in given(node)}
-    for missing in sorted({*re.findall(r"\bnp\.(\w+)", text)} - known):
-        raise SystemExit(f"s3s4/torch/_primitives.py has no primitive {missing}")
-    return EXPRESSIONS + text
-
-
-def given(node: ast.stmt) -> list[str]:
-    """The names that a statement of a module defines."""
-    match node:
-        case ast.FunctionDef(name=name):
-            return [name]
-        case ast.Assign(targets=[target]):
-            return [one.id for one in ast.walk(target) if isinstance(one, ast.Name)]
-    return []
 
 
 def functions(family: Family) -> str:
