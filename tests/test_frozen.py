@@ -15,6 +15,8 @@ def test_a_frozen_folder_runs(tmp_path):
     (tmp_path / "app.py").write_text(code)
     command = [sys.executable, "-m", "PyInstaller", "--onedir", "--log-level=ERROR", "app.py"]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=600)
+    # What the application did not ask for is not in it, however much is installed here.
+    assert not [p for p in (tmp_path / "dist").rglob("*") if p.name in ("torch", "jax", "keras")]
     done = subprocess.run(
         [tmp_path / "dist" / "app" / "app"], capture_output=True, text=True, check=True, timeout=60
     )

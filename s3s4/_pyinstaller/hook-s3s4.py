@@ -2,4 +2,7 @@
 
 from PyInstaller.utils.hooks import collect_submodules
 
-hiddenimports = collect_submodules("s3s4", filter=lambda name: name.count(".") < 2)
+# What else an application uses it imports itself: s3s4.torch would bring all of PyTorch.
+hiddenimports = collect_submodules(
+    "s3s4", filter=lambda name: name == "s3s4" or name.startswith("s3s4._kernels_")
+)
