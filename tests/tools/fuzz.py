@@ -160,6 +160,7 @@ def values(rng: Rng, name: str, activation: str, wanted: tuple[str | None, ...])
 
 def close(wanted: oracle.Exact, loop: np.dtype, result: np.ndarray) -> np.ndarray:
     """Tell which elements are right, computed in the loop's dtype and cast to the result's."""
+    wanted = accuracy.in_range(accuracy.in_range(wanted, loop), result.dtype)
     allowed = accuracy.tolerance(wanted, loop) + accuracy.spacing(wanted.high, result.dtype)
     return accuracy.deviation(result, wanted) <= np.where(np.isnan(wanted.high), 0, allowed)
 
