@@ -18,8 +18,9 @@ demo: .venv-cli/installed
 	.venv-cli/bin/s3s4 demo -o build/s3s4-demo.png
 OPTIONS_test := -n 2 --dist loadfile
 OPTIONS_slow := -m "slow or torch"
+OPTIONS_frameworks := -m frameworks tests/frameworks
 test slow frameworks: %: .venv-%/installed
-	PYTHONSAFEPATH=1 .venv-$*/bin/python -m pytest -q $(or $(OPTIONS_$*),-m $*) $(ARGS)
+	PYTHONSAFEPATH=1 .venv-$*/bin/python -m pytest -q $(OPTIONS_$*) $(ARGS)
 fuzz: .venv-test/installed
 	.venv-test/bin/python tests/tools/fuzz.py 100000
 sanitize: .venv-build/requirements .venv-test/installed
@@ -36,7 +37,6 @@ dev: .venv/requirements
 	.ci/editable "$(CURDIR)/.venv"
 lint: .venv-lint/installed
 	.ci/lint "$(CURDIR)/.venv-lint"
-
 bench: .venv-bench/installed
 	.venv-bench/bin/python benchmarks/run.py $(or $(ARGS),grid)
 gpu-roofline: .venv-gpu-check/installed

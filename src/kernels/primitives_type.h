@@ -273,7 +273,8 @@ S3S4_INLINE S3S4_REAL S3S4_(sinc_product)(S3S4_REAL k, S3S4_REAL u) {
     const S3S4_REAL v = S3S4_(abs)(r) < S3S4_LOG1P_START ? zero : r;
     const S3S4_REAL w = v * v;
     const S3S4_REAL sine = sign * S3S4_(fma)(r * w, S3S4_(sine_rest)(w), r);
-    const int is_zero = h == zero;
+    /* Nearer to 0 the ratio is 1, and k u may be subnormal, which leaves l no room. */
+    const int is_zero = S3S4_(abs)(h) < S3S4_LOG1P_START;
     const S3S4_REAL above = is_zero ? (is_near ? one : zero) : sine;
     const S3S4_REAL ratio = above / (is_zero ? one : h);
     return S3S4_(unless_nan)(S3S4_(unless_nan)(ratio, k), u);
