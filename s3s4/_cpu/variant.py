@@ -24,6 +24,8 @@ except ImportError as error:
     ) from error
 
 version: str = _isa.version
+MODULES = {variant: f"s3s4._kernels_{variant}" for variant in _isa.built()}
+"""What holds each variant of this build, whatever this processor can run."""
 PLAIN = {"baseline", "generic", "serial"}
 VARIANTS = tuple(v for v in _isa.built() if v in PLAIN | _isa.supported())
 """The variants this processor can run, best first."""
@@ -45,7 +47,7 @@ def load(variant: str) -> ModuleType:
         )
         raise ImportError(f"no variant {variant!r} of the s3s4 kernels: {reason}")
     with openmp.patience(_isa.seconds_of_a_spin):
-        return importlib.import_module(f"s3s4._kernels_{variant}")
+        return importlib.import_module(MODULES[variant])
 
 
 def _choose() -> tuple[str, ModuleType]:

@@ -473,6 +473,8 @@ class Rows(torch.utils.data.Dataset):
         return st.s4(torch.full((300_000,), float(index)))
 
 
+# JAX, where another file has loaded it, warns of every fork.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 def test_workers_that_are_forked():
     st.s4(torch.ones(1_000_000))
     loader = torch.utils.data.DataLoader(Rows(), num_workers=2, multiprocessing_context="fork")
