@@ -9,6 +9,7 @@
 # - Numba wants functions of as many arguments as there are: they are made from text.
 
 import ctypes
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -23,7 +24,10 @@ def register() -> None:
     from numba import types
     from numba.extending import typeof_impl
 
-    @typeof_impl.register(Activation)  # type: ignore[untyped-decorator]
+    # Numba ships no types: these are its decorator's.
+    of_activation: Callable[[Callable[..., Any]], object] = typeof_impl.register(Activation)
+
+    @of_activation
     def typeof(activation: Activation, _: Any) -> Any:
         return types.Dispatcher(compiled(activation.name, tuple(activation.parameters.items())))
 

@@ -43,9 +43,11 @@ if not SIMULATED:
     _import_array_functions()
     import numba_cuda
     from llvmlite import ir
-    from numba.cuda import cgutils
-    from numba.cuda.extending import intrinsic
+    from numba.cuda import cgutils, extending
     from numba.cuda.serialize import dumps
+
+    # Numba ships no types: these are its decorator's.
+    intrinsic: Callable[[Callable[..., Any]], Callable[..., Any]] = extending.intrinsic
 
 __all__ = ["cuda"]
 
@@ -90,9 +92,11 @@ if SIMULATED:
 
         return power_of_two
 
-    def reciprocal(x: Any) -> Any:
+    def _divided(x: Any) -> Any:
         """1 / x of a float."""
         return type(x)(1) / x
+
+    reciprocal: Callable[..., Any] = _divided
 
     def memory_access(storage: Any) -> dict[str, Any]:
         """Reading and writing of a type: 16 bytes at once, and an element of four axes."""
@@ -148,8 +152,7 @@ else:
             words = builder.insert_element(words, word, lane)
         return words
 
-    # Numba ships no types for its decorator.
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def _fused(context: Any, a: Any, b: Any, c: Any) -> Any:
         """One rounding for a b + c; Numba knows `cuda.fma` under its module alone."""
 
@@ -158,7 +161,7 @@ else:
 
         return a(a, b, c), generate
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def _power_of_two(context: Any, shifted: Any) -> Any:
         """2^n of the number that holds n and the exponent's bias in its low bits."""
 
@@ -171,7 +174,7 @@ else:
 
         return shifted(shifted), generate
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def _load(context: Any, array: Any, start: Any) -> Any:
         """As many elements as 16 bytes hold, read at once."""
         width = ALIGNMENT * 8 // array.dtype.bitwidth
@@ -186,7 +189,7 @@ else:
 
         return types.UniTuple(array.dtype, width)(array, start), generate
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def _store(context: Any, array: Any, start: Any, values: Any) -> Any:
         """A tuple of numbers of 16 bytes in all, written at once."""
 
@@ -231,7 +234,7 @@ else:
         start = builder.bitcast(view.data, ir.IntType(8).as_pointer())
         return builder.bitcast(builder.gep(start, [offset]), view.data.type)
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def _get(context: Any, array: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
         """The element at four indices, none of them negative."""
 
@@ -243,7 +246,7 @@ else:
 
         return array.dtype(array, a, b, c, d), generate
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def _put(context: Any, array: Any, a: Any, b: Any, c: Any, d: Any, value: Any) -> Any:
         """Write the element at four indices, none of them negative."""
 
@@ -264,8 +267,8 @@ else:
         """The function that makes 2^n of a number with n + bias in its low bits."""
         return _power_of_two
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def reciprocal(context: Any, x: Any) -> Any:
+    @intrinsic
+    def _reciprocal(context: Any, x: Any) -> Any:
         """1 / x of a float to within a unit in the last place, and 0 from 2^126 on."""
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -273,6 +276,8 @@ else:
             return builder.call(ir.InlineAsm(kind, "rcp.approx.ftz.f32 $0, $1;", "=f,f"), arguments)
 
         return x(x), generate
+
+    reciprocal = _reciprocal
 
     def memory_access(storage: Any) -> dict[str, Any]:
         """Reading and writing of a type: 16 bytes at once, and an element of four axes."""

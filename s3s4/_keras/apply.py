@@ -19,6 +19,8 @@ PACKAGE = "s3s4"
 HALF = ("float16", "bfloat16")
 PRIMITIVES = Primitives(ops, lambda value, like: ops.convert_to_tensor(value, like.dtype))
 Thing = TypeVar("Thing")
+# Keras ships no types: these are its decorator's.
+custom_gradient: Callable[[Callable[..., Any]], Callable[..., Any]] = ops.custom_gradient
 
 
 def registered(thing: Thing) -> Thing:
@@ -35,7 +37,7 @@ def apply(name: str, *given: Any) -> Any:
 
 
 @registered
-class Activation(keras.Operation):  # type: ignore[misc]
+class Activation(keras.Operation):
     """A call within a functional model."""
 
     def __init__(self, activation: str, *, name: str | None = None) -> None:
@@ -83,7 +85,7 @@ def ruled(name: str) -> Callable[..., Any]:
     of_value = getattr(_array_forms, name)
     of_products = getattr(_array_forms, f"{name}_backward")
 
-    @ops.custom_gradient  # type: ignore[untyped-decorator]
+    @custom_gradient
     def activation(*variables: Any) -> Any:
         def gradients(*given: Any, upstream: Any = None) -> Any:
             # PyTorch hands the variables in, which are then known to a second derivative.
@@ -95,7 +97,7 @@ def ruled(name: str) -> Callable[..., Any]:
 
         return of_value(PRIMITIVES, *variables), gradients
 
-    return activation  # type: ignore[no-any-return]
+    return activation
 
 
 def sum_to(product: Any, like: Any) -> Any:

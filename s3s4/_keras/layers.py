@@ -10,7 +10,7 @@ from s3s4._keras.apply import apply
 KINDS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
 
 
-class Plain(Layer):  # type: ignore[misc]
+class Plain(Layer):
     """A layer without parameters."""
 
     activation: str
