@@ -140,7 +140,9 @@ def _refuse_the_input(output: os.stat_result, source: BufferedReader | None) -> 
 def _replacing(target: str) -> Iterator[IO[bytes]]:
     """Give a new file that takes the place of `target` when the block ends without an exception."""
     old = None
-    with suppress(FileNotFoundError):  # then there is nothing to replace
+    # A target that is not there yet is the usual case: nothing is replaced, and none has a mode or
+    # an owner to take over. Any other error of stat is the user's to see.
+    with suppress(FileNotFoundError):
         old = os.stat(target)
     if old is not None:
         # What may not be written may not be replaced either, though the folder would allow it.
@@ -160,7 +162,9 @@ def _replacing(target: str) -> Iterator[IO[bytes]]:
         with _telling_of_in_place(old):
             os.replace(temporary, target)
     except BaseException:
-        with suppress(FileNotFoundError):  # it has its name already, or was never made
+        # The block failed before the file was made, or after it had taken the target's name: there
+        # is nothing to clean up, and what is raised must be what failed.
+        with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
 

@@ -67,7 +67,8 @@ class Kept:
 
     def save_overload(self, signature: Any, kernel: Any) -> None:
         """Keep the compiled kernel of a signature, if that can be done."""
-        # A kernel that another release of Numba cannot pickle still runs: it is compiled anew.
+        # Pickling runs code of Numba and of LLVM, which may raise anything. Only time is lost: the
+        # kernel is at hand, and the next process compiles it anew.
         with suppress(Exception):
             data = base64.b64encode(zlib.compress(toolchain.pickled(kernel))).decode()
             _cache.store(self._key(signature, kernel.codegen), data)
