@@ -61,6 +61,16 @@ static inline double F64(uint64_t bits) {
         memcpy(&(to), &(from), sizeof(to));                                              \
     } while (0)
 
+/* What .rn says: a product or a sum that is not to be fused with another operation. */
+static inline float rounded_f32(float x) {
+    __asm__("" : "+x"(x));
+    return x;
+}
+static inline double rounded_f64(double x) {
+    __asm__("" : "+x"(x));
+    return x;
+}
+
 /* By the processor, without immintrin.h: it takes ten times as long to compile as a kernel. */
 typedef short Halves __attribute__((vector_size(16)));
 typedef float Floats __attribute__((vector_size(16)));

@@ -3,6 +3,7 @@
  * Design:
  * - Addresses of the device belong to a range that the host may not touch: a pointer that is used
  *   on the wrong side ends the program where it is used. The bytes lie elsewhere.
+ * - Managed memory is what both sides may touch: the host is given the place of the bytes itself.
  * - Every byte knows whether it was written. Every two bytes know who wrote and who read them in
  *   which launch: threads of one launch are not ordered, so two of them of which one writes race.
  * - Freed addresses are not handed out again.
@@ -13,24 +14,21 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "launch.h"
+#include "device.h"
 
-enum { ALIGNED = 512, GAP = 4096, KEPT = 200, LENGTH = 200, CELL = 2, BLOCKS = 1 << 16 };
-#define SPAN (4ull << 30)
+enum { ALIGNED = 512, GAP = 4096, PAGE = 4096, CELL = 2, BLOCKS = 1 << 20 };
+enum { KEPT = 200, LENGTH = 200 }; /* complaints */
+#define SPAN (16ull << 30)
 #define MANY 0xffffffffu
 
 typedef struct {
     uint32_t write_launch, writer, read_launch, reader;
 } Cell;
-typedef struct {
-    uint64_t start, size;
-    int is_alive;
-} Block;
 
 static char *addresses, *bytes, *written;
 static Cell *cells;
 static Block blocks[BLOCKS];
-static int block_count;
+static int block_count, current_device;
 static uint64_t top = GAP;
 static uint32_t launches;
 static char complaints[KEPT][2 * LENGTH];
@@ -52,25 +50,41 @@ __attribute__((constructor)) static void begin(void) {
     cells = reserve(SPAN / CELL * sizeof(Cell), PROT_READ | PROT_WRITE);
 }
 
-static void complain(const char *what, uint64_t address, int size, uint32_t thread) {
+void complain(const char *what, uint64_t address, int size, uint32_t thread) {
     if (complaint_count < KEPT)
-        snprintf(complaints[complaint_count], sizeof *complaints, "%s (%d bytes at %#llx, thread %u, launch %u)",
-                 what, size, (unsigned long long)address, thread, launches);
+        snprintf(complaints[complaint_count], sizeof *complaints,
+                 "%s (%d bytes at %#llx, thread %u, launch %u)", what, size,
+                 (unsigned long long)address, thread, launches);
     complaint_count++;
 }
 
-static Block *find(uint64_t address) {
+static int is_managed(uint64_t address) { return address - (uint64_t)bytes < SPAN; }
+
+/* The address that a block of any kind is listed under. */
+static uint64_t listed(uint64_t address) {
+    return is_managed(address) ? address - (uint64_t)bytes + (uint64_t)addresses : address;
+}
+
+Block *find(uint64_t address) {
+    const uint64_t wanted = listed(address);
     int low = 0, high = block_count - 1;
     while (low < high) {
         const int middle = (low + high + 1) / 2;
-        if (blocks[middle].start <= address) low = middle;
+        if (blocks[middle].start <= wanted) low = middle;
         else high = middle - 1;
     }
-    return block_count && blocks[low].start <= address ? blocks + low : NULL;
+    Block *block = block_count && blocks[low].start <= wanted ? blocks + low : NULL;
+    const int is_in = block && wanted < block->start + (block->size ? block->size : 1);
+    return is_in && block->is_managed == is_managed(address) ? block : NULL;
+}
+
+uint64_t start_of(const Block *block) {
+    const uint64_t offset = block->start - (uint64_t)addresses;
+    return block->is_managed ? (uint64_t)bytes + offset : block->start;
 }
 
 static int is_within(const Block *block, uint64_t address, uint64_t size) {
-    return block && address + size <= block->start + block->size;
+    return block && listed(address) + size <= block->start + block->size;
 }
 
 static void check_race(uint64_t offset, uint64_t address, int size, int how, uint32_t thread,
@@ -95,7 +109,9 @@ static void check_race(uint64_t offset, uint64_t address, int size, int how, uin
 
 static char *checked(uint64_t address, int size, int how, uint32_t thread, uint32_t launch) {
     static char nowhere[16];
-    const Block *block = find(address);
+    static const Block *last; /* most accesses are of the block of the one before */
+    const Block *block =
+        last && address - last->start < last->size && !last->is_managed ? last : find(address);
     const char *verb = how == WRITE ? "write" : "read";
     char text[LENGTH];
     if (!is_within(block, address, (uint64_t)size) || !block->is_alive) {
@@ -104,11 +120,14 @@ static char *checked(uint64_t address, int size, int how, uint32_t thread, uint3
         complain(text, address, size, thread);
         return nowhere;
     }
+    last = block;
+    if (block->device != current_device && !block->is_managed)
+        complain("access of another device's memory", address, size, thread);
     if (address % (uint64_t)size) {
         snprintf(text, sizeof text, "%s that is not aligned", verb);
         complain(text, address, size, thread);
     }
-    const uint64_t offset = address - (uint64_t)addresses;
+    const uint64_t offset = listed(address) - (uint64_t)addresses;
     if (how == READ && memchr(written + offset, 0, (size_t)size))
         complain("read of memory that nothing was written to", address, size, thread);
     check_race(offset, address, size, how, thread, launch);
@@ -116,45 +135,97 @@ static char *checked(uint64_t address, int size, int how, uint32_t thread, uint3
     return bytes + offset;
 }
 
-/* --- What Python calls --- */
-
-uint64_t fake_allocate(uint64_t size) {
-    if (block_count == BLOCKS || top + size + GAP > SPAN) return 0;
-    blocks[block_count++] = (Block){(uint64_t)addresses + top, size, 1};
-    const uint64_t start = blocks[block_count - 1].start;
+static Block *reserved(uint64_t size, int device) {
+    if (block_count == BLOCKS || top + size + GAP > SPAN) return NULL;
+    Block *block = blocks + block_count++;
+    *block = (Block){(uint64_t)addresses + top, size, 1, 0, device};
     top += (size + ALIGNED - 1) / ALIGNED * ALIGNED + GAP;
-    return start;
+    return block;
 }
 
-void fake_free(uint64_t address) {
+/* --- What Python and the driver call --- */
+
+uint64_t fake_allocate(uint64_t size, int device) {
+    const Block *block = reserved(size, device);
+    return block ? block->start : 0;
+}
+
+void *fake_allocate_managed(uint64_t size, int device) {
+    Block *block = reserved(size, device);
+    if (!block) return NULL;
+    const uint64_t offset = block->start - (uint64_t)addresses;
+    block->is_managed = 1;
+    memset(written + offset, 1, size); /* by the host, perhaps: nobody can tell */
+    return bytes + offset;
+}
+
+int fake_free(uint64_t address) {
     Block *block = find(address);
-    if (!block || block->start != address || !block->is_alive)
+    if (!block || block->start != listed(address) || !block->is_alive) {
         complain("free of what is not allocated", address, 0, 0);
-    else block->is_alive = 0;
+        return 0;
+    }
+    block->is_alive = 0;
+    /* Whole pages go back to the system. */
+    const uint64_t offset = block->start - (uint64_t)addresses;
+    const uint64_t from = (offset + PAGE - 1) / PAGE * PAGE;
+    const uint64_t to = (offset + block->size) / PAGE * PAGE;
+    if (from < to) {
+        madvise(bytes + from, to - from, MADV_DONTNEED);
+        madvise(written + from, to - from, MADV_DONTNEED);
+        madvise(cells + from / CELL, (to - from) / CELL * sizeof(Cell), MADV_DONTNEED);
+    }
+    return 1;
+}
+
+/* The bytes behind a range, if it may be copied to or from. */
+static char *range(uint64_t address, uint64_t size, const char *what) {
+    const Block *block = find(address);
+    if (!is_within(block, address, size) || !block->is_alive) {
+        char text[LENGTH];
+        snprintf(text, sizeof text, "%s memory that is %s", what,
+                 is_within(block, address, size) ? "freed" : "out of bounds");
+        complain(text, address, (int)size, 0);
+        return NULL;
+    }
+    return bytes + (listed(address) - (uint64_t)addresses);
 }
 
 void fake_write(uint64_t address, const void *from, uint64_t size) {
-    if (!is_within(find(address), address, size)) {
-        complain("copy to memory that is out of bounds", address, (int)size, 0);
-        return;
-    }
-    memcpy(bytes + (address - (uint64_t)addresses), from, size);
-    memset(written + (address - (uint64_t)addresses), 1, size);
+    char *place = size ? range(address, size, "copy to") : NULL;
+    if (!place) return;
+    memcpy(place, from, size);
+    memset(written + (place - bytes), 1, size);
 }
 
 void fake_read(void *to, uint64_t address, uint64_t size) {
-    if (!is_within(find(address), address, size)) {
-        complain("copy of memory that is out of bounds", address, (int)size, 0);
-        return;
-    }
-    if (size && memchr(written + (address - (uint64_t)addresses), 0, size))
+    const char *place = size ? range(address, size, "copy of") : NULL;
+    if (!place) return;
+    if (memchr(written + (place - bytes), 0, size))
         complain("copy of memory that nothing was written to", address, (int)size, 0);
-    memcpy(to, bytes + (address - (uint64_t)addresses), size);
+    memcpy(to, place, size);
+}
+
+void fake_move(uint64_t to, uint64_t from, uint64_t size) {
+    char *target = size ? range(to, size, "copy to") : NULL;
+    const char *source = size ? range(from, size, "copy of") : NULL;
+    if (!target || !source) return;
+    memmove(target, source, size);
+    memmove(written + (target - bytes), written + (source - bytes), size);
+}
+
+void fake_fill(uint64_t address, uint8_t value, uint64_t size) {
+    char *place = size ? range(address, size, "filling of") : NULL;
+    if (!place) return;
+    memset(place, value, size);
+    memset(written + (place - bytes), 1, size);
 }
 
 void fake_launch(void (*kernel)(const Launch *), const Dim *grid, const Dim *block,
-                 void **parameters, int reciprocal_off) {
-    const Launch launch = {*grid, *block, parameters, ++launches, reciprocal_off, checked, complain};
+                 void **parameters, int reciprocal_off, int device) {
+    const Launch launch = {*grid,          *block,  parameters, ++launches,
+                           reciprocal_off, checked, complain};
+    current_device = device;
     kernel(&launch);
 }
 

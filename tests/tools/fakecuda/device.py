@@ -5,8 +5,6 @@ For Linux on x86-64 with a C compiler.
 
 import ctypes
 import hashlib
-import os
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from functools import cache
@@ -15,13 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from fakecuda.ptx import Kernel, Refused
+from fakecuda import build
+from fakecuda.ptx import Refused
 
 __all__ = ["Array", "Refused", "complaints", "launch"]
-
-HERE = Path(__file__).parent
-FLAGS = ("-O1", "-march=haswell", "-ffp-contract=off", "-fno-math-errno", "-shared", "-fPIC", "-w")
-"""Nothing is fused but what the PTX fuses."""
 
 
 class _Dim(ctypes.Structure):
@@ -33,21 +28,18 @@ def _folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="fakecuda-"))
 
 
-def _compiled(source: Path | str) -> ctypes.CDLL:
-    """A shared object of a C file, or of a text."""
-    text = source.read_text("utf-8") if isinstance(source, Path) else source
-    library = _folder() / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.so"
-    if not library.exists():
-        command = [os.environ.get("CC", "cc"), *FLAGS, f"-I{HERE}", "-x", "c", "-", "-lm"]
-        subprocess.run([*command, "-o", str(library)], input=text, text=True, check=True)
-    return ctypes.CDLL(str(library))
+def _of_kernel(ptx: str) -> ctypes.CDLL:
+    library = _folder() / f"{hashlib.sha256(ptx.encode()).hexdigest()[:16]}.so"
+    return ctypes.CDLL(str(library if library.exists() else build.kernel(ptx, library)))
 
 
 @cache
 def _device() -> ctypes.CDLL:
-    device = _compiled(HERE / "device.c")
+    library = build.compile_shared(_folder() / "device.so", ("-O2",), ("device.c",))
+    device = ctypes.CDLL(str(library))
     u64, pointer = ctypes.c_uint64, ctypes.c_void_p
-    device.fake_allocate.argtypes, device.fake_allocate.restype = [u64], u64
+    device.fake_allocate.argtypes = [u64, ctypes.c_int]
+    device.fake_allocate.restype = u64
     device.fake_free.argtypes = [u64]
     device.fake_write.argtypes = [u64, pointer, u64]
     device.fake_read.argtypes = [pointer, u64, u64]
@@ -61,7 +53,7 @@ class Array:
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.shape, self.dtype = shape, dtype
         self.nbytes = int(np.prod(shape)) * dtype.itemsize
-        self.address = _device().fake_allocate(self.nbytes)
+        self.address = _device().fake_allocate(self.nbytes, 0)
         if not self.address:
             raise MemoryError("no addresses are left on the device")
 
@@ -128,7 +120,7 @@ def launch(
     TypeError
         If there are other arguments than the kernel takes.
     """
-    library = _compiled(Kernel(ptx).source())
+    library = _of_kernel(ptx)
     values = [one for given in arguments for one in (given if type(given) is list else [given])]
     buffers = [
         np.array(one.address if isinstance(one, Array) else one).reshape(1) for one in values
@@ -139,7 +131,7 @@ def launch(
         raise TypeError(f"the kernel takes arguments of {sizes} bytes")
     pointers = (ctypes.c_void_p * len(buffers))(*(buffer.ctypes.data for buffer in buffers))
     dims = [ctypes.byref(_Dim(*axes, *[1] * (3 - len(axes)))) for axes in (grid, block)]
-    _device().fake_launch(library.kernel_run, *dims, pointers, reciprocal_off)
+    _device().fake_launch(library.kernel_run, *dims, pointers, reciprocal_off, 0)
 
 
 def complaints() -> list[str]:

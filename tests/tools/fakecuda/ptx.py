@@ -83,6 +83,7 @@ class Kernel:
         sizes = ", ".join(str(size(kind)) for kind, _ in self.parameters) or "0"
         return (
             f'#include "block.h"\nstatic void body(Thread *restrict t) {{\n{self.body}\n}}\n'
+            f'const char kernel_name[] = "{self.name}";\n'
             f"const int kernel_sizes[] = {{{sizes}}};\n"
             f"const int kernel_count = {len(self.parameters)};\n"
             f"void kernel_run(const Launch *launch) {{\n"
@@ -272,7 +273,8 @@ class Kernel:
         form = (op.name, *op.modifiers)
         signs = {"add": "+", "sub": "-", "mul": "*"}
         if op.name in signs and op.modifiers in ([], ["rn"]):
-            return f"{values[0]} {signs[op.name]} {values[1]}"
+            result = f"{values[0]} {signs[op.name]} {values[1]}"
+            return f"rounded_{op.kind}({result})" if op.modifiers else result
         if form == ("copysign",):  # the sign of the first, the magnitude of the second
             return f"copysign{suffix}({values[1]}, {values[0]})"
         if form == ("rcp", "approx", "ftz") and op.kind == "f32":
