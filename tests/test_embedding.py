@@ -309,6 +309,18 @@ def test_python(name, capsys):
     assert_pairs_agree(capsys.readouterr().out)
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["train_digits", "train_digits_torch"])
+def test_training(name, capsys):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed: it is in [slow]")
+    pytest.importorskip("torch", reason="PyTorch is not installed: it is in [slow]")
+    runpy.run_path(str(EXAMPLES / "python" / f"{name}.py"))
+    pattern = r"(\d+)% of the digits it has not seen, k from (\S+) to (\S+)\n"
+    right, least, largest = map(float, re.fullmatch(pattern, capsys.readouterr().out).groups())
+    assert right >= 90
+    assert least < 5 < largest
+
+
 def test_page_shows_the_examples_as_they_are():
     include = runpy.run_path(str(EXAMPLES.parent / "docs" / "include.py"))
     page = include["PAGE"].read_text("utf-8")

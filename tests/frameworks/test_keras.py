@@ -213,7 +213,9 @@ def test_what_is_not_learnt():
     assert layer.get_config()["k"] == 2.0
 
 
-@pytest.mark.parametrize("title", [one for one in sk.__all__ if one[0].isupper()])
+@pytest.mark.parametrize(
+    "title", [one for one in sk.__all__ if one[0].isupper() and one != "Critical"]
+)
 def test_every_layer_is_made_again_from_its_configuration(title):
     layer = getattr(sk, title)()
     again = getattr(sk, title).from_config(json.loads(json.dumps(layer.get_config())))

@@ -20,6 +20,7 @@ from typing import Any
 from s3s4._keras import OLDEST as _OLDEST  # first: it says what is missing
 
 from s3s4._keras.apply import apply as _apply, registered as _registered
+from s3s4._keras.initializer import Critical
 from s3s4._keras.layers import Parametric as _Parametric, Plain as _Plain
 from s3s4._keras.names import register as _register
 
@@ -38,7 +39,7 @@ def register_names() -> None:
 def module(family: Family) -> str:
     names = [activation.name for activation in family.activations]
     titles = [title(activation) for activation in family.activations]
-    parts = [MODULE, f"__all__ = {[*names, *titles, 'register_names']!r}\n\n"]
+    parts = [MODULE, f"__all__ = {[*names, *titles, 'Critical', 'register_names']!r}\n\n"]
     parts += [f"\n{function(activation)}\n" for activation in family.activations]
     parts += [f"\n{layer(activation)}\n" for activation in family.activations]
     return "".join(parts) + NAMES.format(len(names))

@@ -35,6 +35,7 @@ Generated.
 
 from s3s4.torch import _required as _required  # first: it says what is missing
 
+from s3s4.torch import init
 '''
 FUNCTIONS = '''\
 """The activations as functions. Generated."""
@@ -67,7 +68,7 @@ def package(family: Family) -> str:
             f"from s3s4.torch._functions import {', '.join(names)}\n",
             f"from s3s4.torch._modules import {', '.join(titles)}\n",
             "from s3s4.torch._names import get\n\n",
-            f"__all__ = {['get', *names, *titles]!r}\n",
+            f"__all__ = {['get', 'init', *names, *titles]!r}\n",
         ]
     )
 
