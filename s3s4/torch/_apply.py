@@ -1,11 +1,13 @@
 """One call of an activation: its arguments, and which of its forms computes it."""
 
+from functools import lru_cache
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from s3s4._table import TABLE
-from s3s4.torch._on_cpu import takes
-from s3s4.torch._ops import expressions, in_operations, past_dispatch, transformed
+from s3s4.torch._ops import PLAIN, expressions, in_operations, plainly, transformed, unobserved
 from s3s4.torch._short import short
 from s3s4.torch._stored import HALF
 
@@ -13,8 +15,13 @@ OPERATORS = {name: getattr(torch.ops.s3s4, name).default for name in TABLE}
 TRACED = {name: getattr(torch.ops.s3s4_traced, name).default for name in TABLE}
 NUMBERS = (float, int, torch.SymFloat, torch.SymInt)
 EXPRESSIONS = {name: expressions(name)[0] for name in TABLE}
-PAST_DISPATCH = {name: past_dispatch(name) for name in TABLE}
+PLAINLY = {name: plainly(name) for name in TABLE}
 SHORT = {name: in_operations(short(name)) for name in TABLE}
+COMPUTED = {dtype: dtype for dtype in (torch.float32, torch.float64)}
+COMPUTED |= dict.fromkeys(HALF, torch.float32)
+"""The precision of what is computed, and of a parameter beside it."""
+
+_grad_enabled = torch.is_grad_enabled
 
 
 def apply(name: str, input: Tensor, inplace: bool, *parameters: Tensor | float) -> Tensor:
@@ -25,13 +32,46 @@ def apply(name: str, input: Tensor, inplace: bool, *parameters: Tensor | float) 
     TypeError
         If input is no tensor of a floating type, or a parameter neither such a tensor nor a number.
     """
+    if not (torch.compiler.is_compiling() or inplace) and type(input) in PLAIN and unobserved():
+        value: Any
+        variables = [input]
+        recorded = input.requires_grad
+        dtype = COMPUTED.get(input.dtype)
+        for value in parameters:
+            kind = type(value)
+            if kind is float and value and input.is_cpu:
+                value = number(value, dtype)
+            elif kind not in PLAIN or value.dtype is not dtype:
+                break
+            elif value.requires_grad:
+                recorded = True
+            variables.append(value)
+        else:
+            if dtype is not None:
+                return PLAINLY[name][recorded and _grad_enabled()](*variables)
+    variables = [input, *checked(name, input, parameters)]
+    if not inplace:
+        return evaluate(name, variables)
+    # What is overwritten would be missing in the backward pass.
+    return input.copy_(evaluate(name, [input.clone(), *variables[1:]]))
+
+
+@lru_cache
+def number(value: float, dtype: torch.dtype) -> Tensor:
+    """A number that many calls share, and nobody else sees. Not 0, whose sign would be lost."""
+    with torch.inference_mode(False):
+        return torch.full((), value, dtype=dtype, device="cpu")
+
+
+def checked(name: str, input: Tensor, parameters: tuple[Tensor | float, ...]) -> list[Tensor]:
+    """The parameters as tensors."""
     if not isinstance(input, Tensor):
         raise TypeError(f"input must be a torch.Tensor, not {type(input).__name__}")
     if not input.dtype.is_floating_point:
         raise TypeError(f"input must be of a floating dtype, not {input.dtype}")
     # A parameter beside half precision is as precise as what is computed with it.
-    dtype = torch.float32 if input.dtype in HALF else input.dtype
-    variables = [input]
+    dtype = COMPUTED.get(input.dtype, input.dtype)
+    tensors = []
     for called, value in zip(TABLE[name].parameters, parameters, strict=True):
         if isinstance(value, NUMBERS):
             value = torch.full((), value, dtype=dtype, device=input.device)
@@ -42,11 +82,8 @@ def apply(name: str, input: Tensor, inplace: bool, *parameters: Tensor | float) 
             raise TypeError(f"{called} must be of a floating dtype, not {value.dtype}")
         elif value.dtype is not dtype:
             value = value.to(dtype)
-        variables.append(value)
-    if not inplace:
-        return evaluate(name, variables)
-    # What is overwritten would be missing in the backward pass.
-    return input.copy_(evaluate(name, [input.clone(), *variables[1:]]))
+        tensors.append(value)
+    return tensors
 
 
 def evaluate(name: str, variables: list[Tensor]) -> Tensor:
@@ -56,7 +93,7 @@ def evaluate(name: str, variables: list[Tensor]) -> Tensor:
         return SHORT[name](*variables)
     if transformed():
         return EXPRESSIONS[name](*variables)
-    if takes(variables):
-        recorded = torch.is_grad_enabled() and any(one.requires_grad for one in variables)
-        return PAST_DISPATCH[name][recorded](*variables)
+    if unobserved() and all(type(one) in PLAIN for one in variables):
+        recorded = _grad_enabled() and any(one.requires_grad for one in variables)
+        return PLAINLY[name][recorded](*variables)
     return OPERATORS[name](*variables)

@@ -1,34 +1,47 @@
 """An operator of PyTorch for each activation: torch.ops.s3s4.<name> and <name>_backward.
 
 Design:
-- The CPU runs the kernels; every other device, and whatever must be differentiated further, runs
-  the expressions, which are plain operations of PyTorch.
+- The CPU runs the kernels, which C hands to PyTorch; every other device, and whatever must be
+  differentiated further, runs the expressions, which are plain operations of PyTorch.
 - What happens under autograd is decided by a kernel at the operators' Autograd key. Both ways that
   PyTorch documents (register_autograd, an autograd.Function alone) give zeros without a word where
   torch.compile meets torch.func. In plain autograd it is a Function that saves the inputs alone;
   within functorch, in forward mode and for second derivatives it is the expressions.
 - torch.ops.s3s4_traced.<name> is the same to a compiler: the textbook's short form, with the
   formulas' own first derivatives, all of which can be fused with what stands around them.
+- torch.ops.s3s4_plain.<name> knows neither autograd nor transforms, which its caller has ruled out:
+  through a kernel in Python a call takes several times as long as a thousand elements.
 """
 
+import ctypes
+import sys
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from s3s4 import _array_forms
 from s3s4._array_primitives import Primitives
 from s3s4._table import TABLE
-from s3s4.torch._on_cpu import empty_output, on_cpu, takes
+from s3s4.torch import _operators
 from s3s4.torch._short import short
 from s3s4.torch._stored import Kernel, gradients, in_single, stored
 
 TAGS = (torch.Tag.pt2_compliant_tag,)
+PLAIN = (Tensor, nn.Parameter)
+SHIM = {"darwin": "libtorch_cpu.dylib", "win32": "torch_cpu.dll"}.get(
+    sys.platform, "libtorch_cpu.so"
+)
+"""The library that has PyTorch's C interface."""
 library = torch.library.Library("s3s4", "DEF")
+plain_library = torch.library.Library("s3s4_plain", "DEF")
 traced_library = torch.library.Library("s3s4_traced", "DEF")
 
 _level = torch._C._functorch.maybe_current_level
+_modes = torch._C._len_torch_dispatch_stack
+_is_tracing = torch._C._is_tracing
 _forward_ad = torch.autograd.forward_ad
 _below_autograd: Any = torch._C._AutoDispatchBelowAutograd
 
@@ -36,6 +49,11 @@ _below_autograd: Any = torch._C._AutoDispatchBelowAutograd
 def transformed() -> bool:
     """Whether torch.func or forward mode is at work, at any depth."""
     return _level() is not None or _forward_ad._current_level >= 0
+
+
+def unobserved() -> bool:
+    """Whether nothing but plain autograd listens to what is called."""
+    return not (_modes() or _is_tracing() or transformed() or torch.compiler.is_compiling())
 
 
 def constant(value: float, like: Tensor) -> Tensor:
@@ -72,6 +90,12 @@ def expressions(name: str) -> tuple[Kernel, Kernel]:
     return in_operations(of_value), backward
 
 
+def empty_output(x: Tensor, *parameters: Tensor) -> Tensor:
+    """Room for the result, laid out as x is where it has its shape."""
+    shape = torch.broadcast_shapes(x.shape, *[one.shape for one in parameters])
+    return torch.empty_like(x) if x.shape == shape else x.new_empty(shape)
+
+
 def empty_gradients(g: Tensor, *variables: Tensor) -> Any:
     """Room for the gradients."""
     return gradients(tuple(map(torch.empty_like, variables)), variables)
@@ -80,34 +104,52 @@ def empty_gradients(g: Tensor, *variables: Tensor) -> Any:
 def define(name: str) -> None:
     """Register the operators of an activation."""
     parameters = "".join(f", Tensor {parameter}" for parameter in TABLE[name].parameters)
+    variables = f"Tensor input{parameters}"
     gradients = ", ".join(["Tensor"] * (1 + len(TABLE[name].parameters)))
     value, backward = expressions(name)
 
-    library.define(f"{name}(Tensor input{parameters}) -> Tensor", tags=TAGS)
-    library.define(
-        f"{name}_backward(Tensor grad_output, Tensor input{parameters}) -> ({gradients})", tags=TAGS
-    )
-    operator = getattr(torch.ops.s3s4, name).default
-    operator_backward = getattr(torch.ops.s3s4, f"{name}_backward").default
-    cpu, cpu_backward = on_cpu(name)
-    for suffix, kernel, text, meta in (
-        ("", cpu, value, empty_output),
-        ("_backward", cpu_backward, backward, empty_gradients),
-    ):
-        library.impl(name + suffix, kernel, "CPU")
+    library.define(f"{name}({variables}) -> Tensor", tags=TAGS)
+    library.define(f"{name}_backward(Tensor grad_output, {variables}) -> ({gradients})", tags=TAGS)
+    for suffix, text, meta in (("", value, empty_output), ("_backward", backward, empty_gradients)):
         library.impl(name + suffix, meta, "Meta")
         library.impl(name + suffix, text, "CompositeExplicitAutograd")
         library.impl(name + suffix, text, "FuncTorchBatched")
-    recorded = function(operator, operator_backward)
-    library.impl(name, at_autograd(operator, value, recorded), "Autograd")
-    library.impl(f"{name}_backward", at_autograd(operator_backward, backward, backward), "Autograd")
+    below = getattr(torch.ops.s3s4, name).default
+    below_backward = getattr(torch.ops.s3s4, f"{name}_backward").default
+    recorded = function(below, below_backward)
+    library.impl(name, at_autograd(below, value, recorded), "Autograd")
+    library.impl(f"{name}_backward", at_autograd(below_backward, backward, backward), "Autograd")
 
-    traced_library.define(f"{name}(Tensor input{parameters}) -> Tensor", tags=TAGS)
+    def chosen(g: Tensor, *rest: Any) -> Any:
+        return backward(g, *rest[:-1])
+
+    plain_library.define(f"{name}({variables}) -> Tensor")
+    wanted = "int wanted"
+    plain_library.define(
+        f"{name}_backward(Tensor grad_output, {variables}, {wanted}) -> ({gradients})"
+    )
+    plain_library.impl(name, value, "CompositeExplicitAutograd")
+    plain_library.impl(f"{name}_backward", chosen, "CompositeExplicitAutograd")
+    for suffix in ("", "_backward"):
+        plain_library.impl(name + suffix, torch.library.fallthrough_kernel, "Autograd")
+
+    traced_library.define(f"{name}({variables}) -> Tensor", tags=TAGS)
     textbook = in_operations(short(name))
     traced_library.impl(name, textbook, "CompositeExplicitAutograd")
     traced_library.impl(name, value, "FuncTorchBatched")
     recorded = function(textbook, backward)
     traced_library.impl(name, at_autograd(textbook, value, recorded), "Autograd")
+
+
+def implement() -> None:
+    """Have the kernels run on the CPU."""
+    shim = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / SHIM))
+
+    def find(name: str) -> int | None:
+        return ctypes.cast(getattr(shim, name), ctypes.c_void_p).value
+
+    for namespace in ("s3s4", "s3s4_plain"):
+        _operators.implement(find, namespace)
 
 
 def function(value: Kernel, backward: Kernel) -> Kernel:
@@ -129,19 +171,39 @@ def function(value: Kernel, backward: Kernel) -> Kernel:
     return recorded
 
 
-def past_dispatch(name: str) -> tuple[Kernel, Kernel]:
-    """The kernels for eager calls on the CPU, without gradients and recorded.
+def plainly(name: str) -> tuple[Kernel, Kernel]:
+    """What nobody else listens to: without gradients, and recorded by autograd."""
+    value = getattr(torch.ops.s3s4_plain, name).default
+    plain_backward = getattr(torch.ops.s3s4_plain, f"{name}_backward").default
+    operator_backward = getattr(torch.ops.s3s4, f"{name}_backward").default
 
-    PyTorch's dispatcher takes several times as long as a thousand elements.
-    """
-    value, backward = on_cpu(name)
-    operator = getattr(torch.ops.s3s4, f"{name}_backward").default
+    class Saved(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *variables: Tensor) -> Tensor:
+            ctx.save_for_backward(*variables)
+            result: Tensor = value(*variables)
+            return result
 
-    def at_once(*given: Tensor) -> Any:
-        usual = not (torch.is_grad_enabled() or torch.compiler.is_compiling() or transformed())
-        return (backward if usual and takes(given) else operator)(*given)
+        @staticmethod
+        def backward(ctx: Any, g: Tensor) -> Any:
+            if type(g) is Tensor and not torch.is_grad_enabled() and unobserved():
+                return plain_backward(g, *ctx.saved_tensors, WANTED[ctx.needs_input_grad])
+            return operator_backward(g, *ctx.saved_tensors)
 
-    return value, function(value, at_once)
+    # Past what Function.apply asks first, and unobserved() has.
+    recorded: Kernel = super(torch.autograd.Function, Saved).apply
+    return value, recorded
+
+
+class Wanted(dict[tuple[bool, ...], int]):
+    """The bits of what autograd wants."""
+
+    def __missing__(self, needs: tuple[bool, ...]) -> int:
+        self[needs] = bits = sum(need << i for i, need in enumerate(needs))
+        return bits
+
+
+WANTED = Wanted()
 
 
 def at_autograd(below: Kernel, transformable: Kernel, differentiable: Kernel) -> Kernel:
@@ -160,3 +222,4 @@ def at_autograd(below: Kernel, transformable: Kernel, differentiable: Kernel) ->
 
 for _name in TABLE:
     define(_name)
+implement()

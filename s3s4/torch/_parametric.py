@@ -83,7 +83,7 @@ class Parametric(Plain):
         if not self.learnable:
             return values
         if self.num_parameters == 1:
-            return [value.view(()) for value in values]
+            return values if input.dim() else [value.view(()) for value in values]
         return [along_channels(value, input, self.channel_dim) for value in values]
 
     def extra_repr(self) -> str:

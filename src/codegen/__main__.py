@@ -36,6 +36,7 @@ TARGETS = {
     "_table.py": python_tables.activations,
     "_row_table.py": python_tables.rows,
     "_formulas_gpu.py": gpu.module,
+    "torch_operators.h": pytorch.operators,
     "__init__.py": pytorch.package,
     "_array_forms.py": arrays.module,
     "jax.py": jax.module,

@@ -34,6 +34,7 @@ MADE = {
     "packed",
     "row",
     "rows",
+    "strided",
     "uniform",
     "value",
 }

@@ -19,6 +19,16 @@ typedef struct {
     const s3s4_symbol *symbols;
 } s3s4_table;
 
+/* An array of any layout: strides in bytes, one for each axis. */
+typedef struct {
+    void *data;
+    const Py_ssize_t *strides;
+    int type;
+} s3s4_array;
+
+/* What it holds; half precision is computed in single. */
+enum s3s4_type { S3S4_F32, S3S4_F64, S3S4_F16, S3S4_BF16 };
+
 /* The table of the installed package, or NULL with an ImportError set. */
 static inline const s3s4_table *s3s4_open_table(void) {
     const s3s4_table *table = (const s3s4_table *)PyCapsule_Import(S3S4_CAPSULE, 0);

@@ -16,7 +16,7 @@ from the generated table.
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange, threadid
-from libc.math cimport NAN
+from libc.math cimport NAN, isfinite
 from libc.stdint cimport uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, llabs, malloc
 from libc.string cimport memcpy, memset
@@ -83,11 +83,23 @@ cdef extern from *:
         const char *name
         const char *signature
         void (*function)()
+    ctypedef struct CArray "s3s4_array":
+        void *data
+        const Py_ssize_t *strides
+        int type
+    enum:
+        F32 "S3S4_F32"
+        F64 "S3S4_F64"
+        F16 "S3S4_F16"
+        BF16 "S3S4_BF16"
+    ctypedef int (*StridedFunction)(
+        const Function *, int, int, int, const Py_ssize_t *, const CArray *) noexcept nogil
     ctypedef struct SymbolTable "s3s4_table":
         int count
         const Symbol *symbols
     const SymbolTable symbol_table "s3s4_symbol_table"
     const char *CAPSULE "S3S4_CAPSULE"
+    StridedFunction symbols_strided "s3s4_strided"
     cnp.PyUFuncGenericFunction symbols_loop_f32 "s3s4_loop_f32"
     cnp.PyUFuncGenericFunction symbols_loop_f64 "s3s4_loop_f64"
     cnp.PyUFuncGenericFunction symbols_row_loop_f32 "s3s4_row_loop_f32"
@@ -109,6 +121,15 @@ cdef extern from *:
         float *, const uint16_t *, Py_ssize_t) noexcept nogil
     void half_from_float "s3s4_half_from_float"(
         uint16_t *, const float *, Py_ssize_t) noexcept nogil
+
+    void float_from_bfloat "s3s4_float_from_bfloat"(
+        float *, const uint16_t *, Py_ssize_t) noexcept nogil
+    void bfloat_from_float "s3s4_bfloat_from_float"(
+        uint16_t *, const float *, Py_ssize_t) noexcept nogil
+    void float_from_double "s3s4_float_from_double"(
+        char *, Py_ssize_t, const char *, Py_ssize_t, Py_ssize_t) noexcept nogil
+    void double_from_float "s3s4_double_from_float"(
+        char *, Py_ssize_t, const char *, Py_ssize_t, Py_ssize_t) noexcept nogil
 
     ctypedef int FPState "s3s4_fp_state"
     FPState fp_save "s3s4_fp_save"() noexcept nogil
@@ -164,20 +185,13 @@ include "contiguous.pxi"
 include "walk.pxi"
 include "sums.pxi"
 include "layout.pxi"
+include "strided.pxi"
 include "ufuncs.pxi"
 include "rows.pxi"
 include "row_ufuncs.pxi"
 
 
 # --- What Python calls --------------------------------------------------------------------------
-
-cdef inline int threads_for(int exponentials, Py_ssize_t n, Py_ssize_t size) noexcept nogil:
-    """How many threads compute n elements of that many bytes, with so many exponentials each."""
-    cdef Py_ssize_t least = parallel_doubles if size == 8 else parallel_floats
-    if n * size < least // (1 + exponentials):
-        return 1
-    return team_threads()
-
 
 cdef const Function *find(name) except NULL:
     cdef int i
@@ -202,13 +216,6 @@ cdef int fill(Operand *operand, cnp.ndarray array, int dimensions, bint half) ex
             0 if axis < missing or array.shape[axis - missing] == 1
             else cnp.PyArray_STRIDES(array)[axis - missing])
     return 0
-
-
-cdef bint run(Walk *walk, bint doubles, int threads) noexcept nogil:
-    """Whether there was memory."""
-    if doubles:
-        return lay_out[double](walk, NULL) and walk_all[double](walk, threads, NULL)
-    return lay_out[float](walk, NULL) and walk_all[float](walk, threads, NULL)
 
 
 def evaluate(name, tuple shape, tuple inputs, tuple outputs, int parameters):
@@ -239,7 +246,6 @@ def evaluate(name, tuple shape, tuple inputs, tuple outputs, int parameters):
     cdef int axis, i, threads, sums = 0, dimensions = len(shape)
     cdef bint half = cnp.PyArray_ITEMSIZE(x) == 2, doubles = cnp.PyArray_ITEMSIZE(x) == 8
     cdef bint done
-    cdef FPState state
     if len(inputs) != function.inputs or len(outputs) != function.outputs:
         raise TypeError(f"{name} takes {function.inputs} inputs and {function.outputs} outputs")
     walk.function = function
@@ -275,15 +281,7 @@ def evaluate(name, tuple shape, tuple inputs, tuple outputs, int parameters):
         walk.shape[0] = walk.dimensions = 1
     threads = threads_for(function.exponentials, walk.elements, 8 if doubles else 4)
     with nogil:
-        divide(&walk, slots, sums)
-        state = fp_save()
-        done = run(&walk, doubles, threads)
-        fp_restore(state)
-        if done:
-            for i in range(function.outputs):
-                if walk.outputs[i].mode == SUMMED or walk.outputs[i].mode == SUMMED_TILE:
-                    finish_sums(&walk, &walk.outputs[i], counts[i])
-        release(&walk)
+        done = run(&walk, doubles, threads, slots, sums, counts)
     if not done:
         raise MemoryError(f"no memory for {name}")
 
@@ -298,6 +296,8 @@ cdef create_symbols():
     cdef const Symbol *symbol
     cdef int i
     global symbols_loop_f32, symbols_loop_f64, symbols_row_loop_f32, symbols_row_loop_f64
+    global symbols_strided
+    symbols_strided = strided
     symbols_loop_f32, symbols_loop_f64 = loops[1], loops[2]
     symbols_row_loop_f32 = <cnp.PyUFuncGenericFunction> call_rows_f32
     symbols_row_loop_f64 = <cnp.PyUFuncGenericFunction> call_rows_f64

@@ -4,7 +4,7 @@ cdef inline Py_ssize_t distance(const Walk *walk, int axis) noexcept nogil:
     """How far apart neighbours along an axis lie, in the first output that is stored."""
     cdef int i
     for i in range(walk.function.outputs):
-        if walk.outputs[i].mode != SUMMED:
+        if walk.outputs[i].mode == DIRECT:
             return llabs(walk.outputs[i].strides[axis])
     return llabs(walk.inputs[0].strides[axis])
 
@@ -165,11 +165,10 @@ cdef bint lay_out(Walk *walk, const floating *kind) noexcept nogil:
             )
     for i in range(walk.function.outputs):
         operand = &walk.outputs[i]
-        if operand.mode != SUMMED:
-            operand.mode = (
-                DIRECT if is_direct(walk, operand, sizeof(floating)) else GATHERED
-            )
-        elif not lay_sums(walk, operand):
+        if operand.mode == DIRECT:
+            if not is_direct(walk, operand, sizeof(floating)):
+                operand.mode = GATHERED
+        elif operand.mode == SUMMED and not lay_sums(walk, operand):
             return False
     return True
 

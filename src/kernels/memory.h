@@ -4,6 +4,7 @@
  * - Elements are copied bit by bit, so that nothing need be aligned and NaN keeps its payload.
  * - With F16C (part of the avx2 and avx512 variants) the processor converts half precision;
  *   elsewhere an exact multiplication moves the exponent, branch-free, and compilers vectorise it.
+ * - bfloat16 is the upper half of a float.
  */
 #ifndef S3S4_MEMORY_H
 #define S3S4_MEMORY_H
@@ -121,5 +122,37 @@ static inline void s3s4_half_from_float(uint16_t *to, const float *from, ptrdiff
 }
 
 #endif
+
+static inline void s3s4_float_from_bfloat(float *to, const uint16_t *from, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const uint32_t bits = (uint32_t)from[i] << 16;
+        memcpy(&to[i], &bits, sizeof bits);
+    }
+}
+
+/* To nearest, ties to even; NaN stays one. */
+static inline void s3s4_bfloat_from_float(uint16_t *to, const float *from, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &from[i], sizeof bits);
+        const uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+        const uint32_t nan = bits >> 16 | 0x40u;
+        to[i] = (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? nan : rounded);
+    }
+}
+
+/* Between the types of the loop, where an array has the other one. */
+#define S3S4_CONVERT(name, to_type, from_type)                                              \
+    static inline void name(char *to, ptrdiff_t to_stride, const char *from,                \
+                            ptrdiff_t from_stride, ptrdiff_t n) {                           \
+        for (ptrdiff_t i = 0; i < n; i++) {                                                 \
+            from_type source;                                                               \
+            memcpy(&source, from + i * from_stride, sizeof source);                         \
+            const to_type converted = (to_type)source;                                      \
+            memcpy(to + i * to_stride, &converted, sizeof converted);                       \
+        }                                                                                   \
+    }
+S3S4_CONVERT(s3s4_float_from_double, float, double)
+S3S4_CONVERT(s3s4_double_from_float, double, float)
 
 #endif

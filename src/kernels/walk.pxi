@@ -10,6 +10,8 @@
 cdef enum Kind:
     HALF = 1           # half precision in memory, float in registers
     SWAPPED = 2        # the other byte order
+    BFLOAT = 4
+    OTHER = 8          # double beside float, float beside double
 
 cdef enum Mode:
     DIRECT             # contiguous over the whole walk and native: used in place
@@ -17,6 +19,7 @@ cdef enum Mode:
     GATHERED           # copied to a buffer, chunk by chunk
     SUMMED             # an output: added up over the axes it is broadcast along
     SUMMED_TILE        # the same, into a tile that is folded at the end
+    DROPPED            # an output that nobody wants
 
 cdef struct Operand:
     char *data                         # of sums, the doubles they end up in
@@ -47,13 +50,27 @@ cdef void load(
 ) noexcept nogil:
     """At most CHUNK elements of an operand, converted to the type of the loop."""
     cdef uint16_t[CHUNK] halves
-    if floating is float:
+    cdef float[CHUNK] floats
+    cdef float *narrow = floats
+    if flags & (HALF | BFLOAT):
+        if floating is float:
+            narrow = to
+        copy(<char *> halves, 2, source, stride, n, 2)
+        if flags & SWAPPED:
+            swap_bytes(<char *> halves, n, 2)
         if flags & HALF:
-            copy(<char *> halves, 2, source, stride, n, 2)
-            if flags & SWAPPED:
-                swap_bytes(<char *> halves, n, 2)
-            float_from_half(to, halves, n)
-            return
+            float_from_half(narrow, halves, n)
+        else:
+            float_from_bfloat(narrow, halves, n)
+        if floating is double:
+            double_from_float(<char *> to, 8, <char *> narrow, 4, n)
+        return
+    if flags & OTHER:
+        if floating is float:
+            float_from_double(<char *> to, 4, source, stride, n)
+        else:
+            double_from_float(<char *> to, 8, source, stride, n)
+        return
     copy(<char *> to, sizeof(floating), source, stride, n, sizeof(floating))
     if flags & SWAPPED:
         swap_bytes(<char *> to, n, sizeof(floating))
@@ -64,13 +81,27 @@ cdef void store(
 ) noexcept nogil:
     """The way back; the source is a buffer and may be changed."""
     cdef uint16_t[CHUNK] halves
-    if floating is float:
+    cdef float[CHUNK] floats
+    cdef float *narrow = floats
+    if flags & (HALF | BFLOAT):
+        if floating is float:
+            narrow = source
+        else:
+            float_from_double(<char *> narrow, 4, <char *> source, 8, n)
         if flags & HALF:
-            half_from_float(halves, source, n)
-            if flags & SWAPPED:
-                swap_bytes(<char *> halves, n, 2)
-            copy(to, stride, <char *> halves, 2, n, 2)
-            return
+            half_from_float(halves, narrow, n)
+        else:
+            bfloat_from_float(halves, narrow, n)
+        if flags & SWAPPED:
+            swap_bytes(<char *> halves, n, 2)
+        copy(to, stride, <char *> halves, 2, n, 2)
+        return
+    if flags & OTHER:
+        if floating is float:
+            double_from_float(to, stride, <char *> source, 4, n)
+        else:
+            float_from_double(to, stride, <char *> source, 8, n)
+        return
     if flags & SWAPPED:
         swap_bytes(<char *> source, n, sizeof(floating))
     copy(to, stride, <char *> source, sizeof(floating), n, sizeof(floating))
@@ -151,7 +182,7 @@ cdef void walk_block(
         operand = &walk.outputs[i]
         if operand.mode == GATHERED:
             transfer(walk, operand, start, n, outputs[i], True)
-        elif operand.mode != DIRECT:
+        elif operand.mode != DIRECT and operand.mode != DROPPED:
             add_up(walk, operand, group, start, n, outputs[i])
 
 

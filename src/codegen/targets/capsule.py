@@ -30,6 +30,11 @@ API = """\
  * computes count rows of n elements, <name>_vjp_rows_... takes g before x. out may be one of them;
  * in the place of g it takes memory, and is NaN where there is none.
  * <name>_packed_f64(n, arguments) takes x and the parameters from an array.
+ * <name>_strided(most_threads, axes, shape, arrays) takes x, the parameters and the result, of any
+ * strides and of any type of enum s3s4_type each; most_threads of 0 leaves them to s3s4.
+ * <name>_backward(most_threads, axes, shape, arrays) takes g, x, the parameters, and then the
+ * gradients of x and of each parameter. One whose data is NULL is not wanted; one with a stride of
+ * 0 takes the sum along that axis. Both return 0, or -1 where there was no memory.
  */
 #ifndef S3S4_API_H
 #define S3S4_API_H
@@ -115,6 +120,13 @@ def packed(function: Function) -> Symbol:
     return Symbol(name, "double", ("int", "double *"), ("n", "arguments"), f"s3s4_{name}")
 
 
+def of_any_layout(name: str) -> Symbol:
+    """Arrays with any number of axes, strides and types."""
+    types = ("int", "int", "Py_ssize_t const *", "s3s4_array const *")
+    arguments = ("most_threads", "axes", "shape", "arrays")
+    return Symbol(name, "int", types, arguments, f"s3s4_{name}")
+
+
 def symbols(family: Family) -> Iterator[Symbol]:
     for function in public(family):
         for kind in BLOCKS:
@@ -122,6 +134,9 @@ def symbols(family: Family) -> Iterator[Symbol]:
             yield array(function, kind)
         if len(function.outputs) == 1:
             yield packed(function)
+    for activation in family.activations:
+        yield of_any_layout(f"{activation.name}_strided")
+        yield of_any_layout(f"{activation.name}_backward")
     for function in family.row_functions:
         for kind in BLOCKS:
             yield rows(function, kind)

@@ -1,4 +1,4 @@
-"""s3s4.torch: its functions and modules.
+"""s3s4.torch: its functions and modules, and the list of its operators.
 
 Design:
 - Names, signatures and defaults are those of torch.nn.functional and torch.nn where they have the
@@ -71,6 +71,18 @@ def package(family: Family) -> str:
             f"__all__ = {['get', 'init', *names, *titles]!r}\n",
         ]
     )
+
+
+def operators(family: Family) -> str:
+    """torch_operators.h: every activation, for operators.c."""
+    names = [activation.name for activation in family.activations]
+    return "\n".join([
+        "/* Generated from src/formulas: the operators of PyTorch, for operators.c. */",
+        f"enum {{ S3S4_OPERATORS = {len(names)} }};",
+        "#define S3S4_EACH_OPERATOR(F) \\",
+        " \\\n".join(f"    F({index}, {name})" for index, name in enumerate(names)),
+        "",
+    ])  # fmt: skip
 
 
 def functions(family: Family) -> str:

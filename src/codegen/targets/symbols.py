@@ -6,7 +6,16 @@ Each knows its entry in the table by its place there.
 from codegen.family import Family
 from codegen.ir import Function
 from codegen.targets.c_elements import BLOCKS
-from codegen.targets.capsule import Symbol, array, out_names, packed, public, rows, symbols
+from codegen.targets.capsule import (
+    Symbol,
+    array,
+    of_any_layout,
+    out_names,
+    packed,
+    public,
+    rows,
+    symbols,
+)
 
 
 def header(family: Family) -> str:
@@ -15,6 +24,8 @@ def header(family: Family) -> str:
         "typedef void (*s3s4_loop)(char **, const ptrdiff_t *, const ptrdiff_t *, void *);",
         "static s3s4_loop s3s4_loop_f32, s3s4_loop_f64; /* set by kernels.pyx */",
         "static s3s4_loop s3s4_row_loop_f32, s3s4_row_loop_f64;",
+        "static int (*s3s4_strided)(const s3s4_function *, int, int, int, const ptrdiff_t *,",
+        "                           const s3s4_array *);",
     ]
     given = public(family)
     for index, function in enumerate(family.functions):
@@ -23,6 +34,11 @@ def header(family: Family) -> str:
                 lines += array_function(function, kind, index)
             if len(function.outputs) == 1:
                 lines += packed_function(function)
+    names = [function.name for function in family.functions]
+    for activation in family.activations:
+        name = activation.name
+        lines += strided_function(f"{name}_strided", names.index(name), 1)
+        lines += strided_function(f"{name}_backward", names.index(f"{name}_backward"), 2)
     for index, function in enumerate(family.row_functions):
         for kind in BLOCKS:
             lines += rows_function(function, kind, index)
@@ -57,6 +73,16 @@ def rows_function(function: Function, kind: str, index: int) -> list[str]:
         *head(rows(function, kind), operands, steps),
         "    const ptrdiff_t lengths[] = {count, n};",
         f"    s3s4_row_loop_{kind}(args, lengths, steps, (void *)&s3s4_row_functions[{index}]);",
+        "}",
+    ]
+
+
+def strided_function(name: str, index: int, first_parameter: int) -> list[str]:
+    symbol = of_any_layout(name)
+    return [
+        f"static {symbol.declaration(symbol.target)} {{",
+        f"    return s3s4_strided(&s3s4_functions[{index}], {first_parameter}, most_threads, axes,",
+        "                        shape, arrays);",
         "}",
     ]
 

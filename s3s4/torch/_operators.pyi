@@ -1,0 +1,3 @@
+from collections.abc import Callable
+
+def implement(find: Callable[[str], int | None], namespace: str) -> None: ...
