@@ -1,4 +1,4 @@
-"""One call of an activation: its arguments, its form, and the rule that differentiates it."""
+"""An activation in operations of JAX, and the rule that differentiates it."""
 
 # Design:
 # - The rule is a custom_jvp, from which JAX makes every other one: reverse mode by transposition,
@@ -13,34 +13,20 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 
 from s3s4 import _array_forms
 from s3s4._array_primitives import Primitives
-from s3s4._table import TABLE
+from s3s4._jax.arguments import check, types
 
 PRIMITIVES = Primitives(jnp, lambda value, like: value)
-ARRAYS = (Array, np.ndarray, np.generic, bool, int, float)
-HALF = (jnp.bfloat16, jnp.float16)
 
 
 def apply(name: str, *given: ArrayLike) -> Array:
-    """The activation of an input.
-
-    Raises
-    ------
-    TypeError
-        If x or a parameter is neither an array nor a number, or complex.
-    """
-    for label, value in zip(("x", *TABLE[name].parameters), given, strict=True):
-        # As jax.numpy has it: a parameter of flax or equinox is an array, a list is none.
-        if not isinstance(value, ARRAYS) and not hasattr(value, "__jax_array__"):
-            raise TypeError(f"{label} must be an array or a number, not {type(value).__name__}")
-        if jnp.issubdtype(jnp.result_type(value), jnp.complexfloating):
-            raise TypeError(f"{label} must be real, not {jnp.result_type(value)}")
+    """The activation of an input."""
+    check(name, given)
     return jitted(name)(*given)
 
 
@@ -50,10 +36,7 @@ def jitted(name: str) -> Callable[..., Array]:
     function = ruled(name)
 
     def activation(*given: ArrayLike) -> Array:
-        dtype = jnp.result_type(*given)
-        if not jnp.issubdtype(dtype, jnp.floating):
-            dtype = jnp.result_type(float)
-        computed = jnp.float32 if dtype in HALF else dtype
+        dtype, computed = types(given)
         return function(*(jnp.asarray(one, computed) for one in given)).astype(dtype)
 
     activation.__name__ = name
