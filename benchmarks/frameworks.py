@@ -1,4 +1,4 @@
-"""s3s4.torch beside PyTorch: S4, float32, eager and compiled, with the bars that it should meet.
+"""s3s4.torch beside PyTorch, s3s4.jax_kernels beside JAX: S4, float32, with bars to be met.
 
 "compiled" and "eager" are the textbook's S4 in PyTorch. "both" is forward and backward with a k
 that is learnt. --quick leaves out 10^7.
@@ -7,6 +7,7 @@ that is learnt. --quick leaves out 10^7.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import frameworks_jax
 import machine
 import threads
 from timing import race
@@ -46,6 +47,7 @@ def run(quick: bool, names: Sequence[str]) -> None:
                 row = (f"{what}, {size:.0e}", f"{slow} / {fast}", f"{least:.2f}", f"{reached:.2f}")
                 print(f"| {' | '.join(row)} | {met} |", flush=True)
             print(f"| {what}, {size:.0e} | µs: {microseconds} | | | |", flush=True)
+    frameworks_jax.rows(QUICK_SECONDS if quick else SECONDS)
 
 
 def calls(what: str, size: int) -> Mapping[str, Callable[[], Any]]:
