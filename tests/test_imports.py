@@ -20,7 +20,7 @@ MODULES = {
 WITHIN_COMMAND = {name for name in MODULES if name.startswith("_command")}
 WITHIN_GPU = {name for name in MODULES if name.startswith("_gpu")}
 WITHIN_TORCH = {name for name in MODULES if name.startswith("torch")}
-WITHIN_JAX = {name for name in MODULES if name.split(".")[0] in ("jax", "_jax")}
+WITHIN_JAX = {name for name in MODULES if name.split(".")[0] in ("jax", "jax_kernels", "_jax")}
 KERNELS = sorted((Path(__file__).resolve().parent.parent / "src" / "kernels").glob("*.p[xy][ix]"))
 
 # Each name of the left column is known to the modules of the right one alone.

@@ -59,13 +59,11 @@ def ruled_by_kernels(name: str) -> Any:
     def products_of_text(g: Array, *variables: Array) -> Any:
         return jax.vjp(text, *variables)[1](g)
 
-    @jax.custom_vjp
-    def products(g: Array, *variables: Array) -> Any:
+    def gradients(g: Array, *variables: Array) -> Any:
         kernel = partial(call, f"{name}_backward", like=variables)
         return jax.lax.platform_dependent(g, *variables, cpu=kernel, default=products_of_text)
 
-    @jax.custom_vjp
-    def activation(*variables: Array) -> Array:
+    def value(*variables: Array) -> Array:
         shape = jnp.broadcast_shapes(*(one.shape for one in variables))
         like = jax.ShapeDtypeStruct(shape, variables[0].dtype)
 
@@ -76,6 +74,7 @@ def ruled_by_kernels(name: str) -> Any:
         result: Array = jax.lax.platform_dependent(*variables, cpu=kernel, default=text)
         return result
 
+    products, activation = jax.custom_vjp(gradients), jax.custom_vjp(value)
     products.defvjp(
         lambda *given: (products(*given), given),
         lambda given, by_each: jax.vjp(products_of_text, *given)[1](by_each),
@@ -87,17 +86,17 @@ def ruled_by_kernels(name: str) -> Any:
     return activation
 
 
-def call(function: str, *given: Array, like: Sequence[Any]) -> tuple[Array, ...]:
+def call(function: str, *given: Array, like: Sequence[Any]) -> Sequence[Array]:
     """Results of a function of the C table, with the shapes and types of others.
 
     All are given as many axes: what broadcasts, and what is summed over, has the length 1.
     """
     axes = max(one.ndim for one in given)
 
-    def aligned(shape: tuple[int, ...]) -> tuple[int, ...]:
-        return (1,) * (axes - len(shape)) + shape
+    def aligned(shape: Sequence[int]) -> tuple[int, ...]:
+        return (*(1,) * (axes - len(shape)), *shape)
 
     results = [jax.ShapeDtypeStruct(aligned(one.shape), one.dtype) for one in like]
     called = jax.ffi.ffi_call(TARGET, results, vmap_method="expand_dims")
     found = called(*(one.reshape(aligned(one.shape)) for one in given), function=function)
-    return tuple(one.reshape(other.shape) for one, other in zip(found, like, strict=True))
+    return tuple([one.reshape(other.shape) for one, other in zip(found, like, strict=True)])

@@ -1,0 +1,2 @@
+# What XLA calls, as jax.ffi takes it: src/xla/handlers.c.
+handler: object
