@@ -12,7 +12,7 @@ SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard src/*/*.py sr
     s3s4/*/*.pyi s3s4/py.typed s3s4/meson.build)
 
 .PHONY: demo test slow frameworks fuzz sanitize arm64 dev lint bench pages family wheel sdist audit \
-    smoke minima gpu-check gpu gpu-roofline portability clean
+    smoke minima gpu-check gpu gpu-host gpu-roofline portability clean
 .DELETE_ON_ERROR .SECONDARY:
 
 demo: .venv-cli/installed
@@ -34,7 +34,8 @@ gpu: .venv-gpu-check/installed
 	PYTHONSAFEPATH=1 .venv-gpu-check/bin/python -m pytest -q -m "slow or not slow" \
 	    tests/test_fakecuda.py tests/test_fakecuda_driver.py $(ARGS)
 	PYTHONSAFEPATH=1 .venv-gpu-check/bin/python tests/tools/fakecuda/run.py \
-	    .venv-gpu-check/bin/python -m pytest -q -m gpu tests/test_on_card.py $(ARGS)
+	    .venv-gpu-check/bin/python -m pytest -q -m gpu tests/test_streams.py \
+	    tests/test_on_card.py $(ARGS)
 
 dev: .venv/requirements
 	.ci/editable "$(CURDIR)/.venv"
@@ -42,6 +43,9 @@ lint: .venv-lint/installed
 	.ci/lint "$(CURDIR)/.venv-lint"
 bench: .venv-bench/installed
 	.venv-bench/bin/python benchmarks/run.py $(or $(ARGS),grid)
+gpu-host: .venv-gpu-check/installed
+	FAKECUDA_FREE_AT_ONCE=1 .venv-gpu-check/bin/python tests/tools/fakecuda/run.py \
+	    .venv-gpu-check/bin/python benchmarks/run.py gpu_host $(ARGS)
 gpu-roofline: .venv-gpu-check/installed
 	.venv-gpu-check/bin/python benchmarks/run.py roofline $(ARGS)
 pages: .venv-cli/installed

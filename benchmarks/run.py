@@ -49,6 +49,7 @@ COMMANDS = {
     "frameworks": Command(),
     "in_cache": Command("ufuncs, by default every one that works on elements", threads=1),
     "busy": Command(),
+    "gpu_host": Command(threads=1),
     "roofline": Command("functions, by default all"),
     "report": Command("results (files in benchmarks/results), by default this machine's"),
 }

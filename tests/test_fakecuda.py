@@ -339,9 +339,9 @@ def test_kernels_compute_what_the_cpu_does(function, form, dtype):
         arrays[1:] = [real(2.5) for _ in inputs[1:]]
     first = [np.int64(1003)]
     if form == "walk":
-        from s3s4._gpu.on_device import _steps
+        from s3s4._gpu.launches import steps_of
 
-        first = [np.int32(step) for step in _steps(2 * 32, lengths, np.int32)]
+        first = [np.int32(step) for step in steps_of(2 * 32, lengths, np.int32)]
     arguments = [*first, *arrays, *(out.as_numba_passes_it() for out in outs)]
     device.launch(ptx, (2,), (32 if form == "walk" else THREADS,), arguments)
     assert not device.complaints()

@@ -70,4 +70,7 @@ def test_arrays_of_a_library_stay_there(library):
 
 def test_what_is_measured_can_be_read():
     found = s3s4.calibrate(force=True)
-    assert {kind for kind, _ in found.comparisons} >= {"value", "value_dx"}
+    kinds = {kind for kind, _ in found.comparisons}
+    # Kernels on a CPU take longer than a measurement may.
+    assert driver.is_here() or kinds >= {"value", "value_dx"}
+    assert "threads" in kinds

@@ -1,110 +1,194 @@
-"""Arrays on the device, whichever library they come from: as Numba sees them, and new ones."""
+"""Arrays on the device, whichever library they come from: where they lie, and new ones."""
 
 # Design:
-# - A kernel runs on the stream its input was made on, so that neither side waits: the one that
-#   ``__cuda_array_interface__`` names, or torch's current one, which torch leaves out there.
-# - Others hand their memory over by DLPack, which makes CUDA's default stream wait for them. The
-#   kernel runs there, and has ended when the call returns.
+# - A kernel runs on x's stream: the one that ``__cuda_array_interface__`` names, or torch's current
+#   one, which torch leaves out there. Where none is named it is CUDA's default stream. No side
+#   waits: streams of other arrays are ordered before and after it by events.
+# - Others hand their memory over by DLPack, which makes the kernel's stream wait for them. Nothing
+#   makes them wait for it, so that such a call returns when the kernel has ended.
 
+import math
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
+from cuda.core.utils import StridedMemoryView
+
 from s3s4._device_arrays import lies_on_device
-from s3s4._gpu.toolchain import SIMULATED, cuda, over_dlpack
-
-LEGACY, PER_THREAD = 1, 2
-"""Default streams as the array interface and DLPack number them."""
-
-
-class Place(NamedTuple):
-    """Where the work on an array goes: a stream, and whether the end must be waited for."""
-
-    stream: Any
-    awaited: bool
+from s3s4._gpu import toolchain
+from s3s4._gpu.driver import LEGACY, current_device, device_of
+from s3s4._gpu.toolchain import SIMULATED, cuda
 
 
-def _is_numbas(array: Any) -> bool:
-    return hasattr(type(array), "__cuda_ndarray__")
+class Operand(NamedTuple):
+    """Memory of a device as an array."""
+
+    pointer: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: Any
+    device: int = 0
+    stream: int = LEGACY
+    is_read_only: bool = False
+    is_awaited: bool = False
+    """Whether nothing tells its library when the work is done."""
+    owner: Any = None
+
+    def passed(self, shape: Sequence[int], strides: Sequence[int]) -> tuple[int, ...]:
+        """What a kernel is passed for it, under a shape and strides."""
+        size = self.dtype.itemsize
+        return 0, 0, math.prod(shape), size, self.pointer, *shape, *strides
 
 
-def _library(array: Any) -> Any:
-    return sys.modules.get(type(array).__module__.partition(".")[0])
+@lru_cache(maxsize=1024)
+def contiguous(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """The strides of an array in C's order."""
+    strides = []
+    for length in reversed(shape):
+        strides.append(itemsize)
+        itemsize *= max(length, 1)
+    return tuple(reversed(strides))
 
 
-def _stream_number(array: Any) -> int | None:
-    """The stream of an array's producer, if it tells."""
-    library = _library(array)
-    if library is not None and library.__name__ == "torch":
-        return int(library.cuda.current_stream(array.device).cuda_stream) or LEGACY
-    number = getattr(array, "__cuda_array_interface__", {}).get("stream")
-    return None if number is None else int(number)
+@lru_cache
+def _library(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
 
 
-def _by_dlpack(array: Any) -> bool:
-    return (
-        hasattr(type(array), "__dlpack__")
-        and not _is_numbas(array)
-        and _stream_number(array) is None
+def _of_numba(array: Any) -> Operand:
+    return Operand(
+        toolchain.pointer(array),
+        array.shape,
+        array.strides,
+        array.dtype,
+        toolchain.device(array),
+        toolchain.stream_number(array.stream) or LEGACY if not SIMULATED else LEGACY,
+        owner=array,
     )
 
 
-def place(array: Any) -> Place:
-    """Where to work on an array, so that its producer's work on it is done before."""
-    number = None if SIMULATED else _stream_number(array)
-    if number in (None, LEGACY):
-        return Place(cuda.default_stream(), _by_dlpack(array))
-    if number == PER_THREAD:
-        return Place(cuda.per_thread_default_stream(), False)
-    return Place(cuda.external_stream(number), False)
+@lru_cache
+def _dtype_of_torch(dtype: Any) -> Any:
+    name = str(dtype).partition(".")[2]
+    return np.dtype(name) if hasattr(np, name) else dtype
 
 
-def device_number(array: Any) -> int | None:
-    """The number of the device an array lies on, if it tells."""
+def _of_torch(array: Any) -> Operand:
+    torch = sys.modules["torch"]
+    dtype, step = _dtype_of_torch(array.dtype), array.element_size()
+    return Operand(
+        array.data_ptr(),
+        tuple(array.shape),
+        tuple([stride * step for stride in array.stride()]),
+        dtype,
+        array.device.index or 0,
+        int(torch.cuda.current_stream(array.device).cuda_stream) or LEGACY,
+        owner=array,
+    )
+
+
+def _of_interface(array: Any, interface: dict[str, Any]) -> Operand:
+    if interface.get("mask") is not None:
+        raise TypeError("an array on the GPU with a mask is not supported")
+    pointer, is_read_only = interface["data"]
+    dtype, shape = np.dtype(interface["typestr"]), tuple(interface["shape"])
     if hasattr(type(array), "__dlpack_device__"):
-        return int(array.__dlpack_device__()[1])
-    if _is_numbas(array) and not SIMULATED:
-        return int(array.gpu_data.context.device.id)
-    return None
+        device = array.__dlpack_device__()[1]
+    else:
+        device = device_of(pointer) if pointer else current_device() or 0
+    return Operand(
+        pointer,
+        shape,
+        interface.get("strides") or contiguous(shape, dtype.itemsize),
+        dtype,
+        device,
+        interface.get("stream") or LEGACY,
+        is_read_only,
+        owner=array,
+    )
 
 
-def on_its_device(array: Any) -> AbstractContextManager[Any]:
-    """Make the device that an array lies on the current one."""
-    number = device_number(array)
-    device: AbstractContextManager[Any] = nullcontext() if number is None else cuda.gpus[number]
-    return device
+def _over_dlpack(array: Any, stream: int) -> Operand:
+    view = StridedMemoryView.from_dlpack(array, stream_ptr=stream)
+    shape, steps, size = tuple(view.shape), view.strides, view.dtype.itemsize
+    strides = contiguous(shape, size) if steps is None else tuple([step * size for step in steps])
+    return Operand(
+        int(view.ptr),
+        shape,
+        strides,
+        view.dtype,
+        int(view.device_id),
+        stream,
+        bool(view.readonly) and not SIMULATED,
+        True,
+        array,
+    )
 
 
-def imported(array: Any) -> Any:
-    """An array of any library as Numba's, over the same memory.
+def described(name: str, array: Any, stream: int = LEGACY) -> Operand:
+    """An array of any library, over the same memory.
+
+    Parameters
+    ----------
+    name : str
+        What it is to the caller.
+    array : object
+    stream : int
+        Where the kernel will run: it waits for what only DLPack describes.
 
     Raises
     ------
     TypeError
         If it does not lie on a device.
     """
-    if _is_numbas(array):
-        return array
-    if _by_dlpack(array) and lies_on_device(array):
-        return over_dlpack(array, LEGACY)
-    if hasattr(array, "__cuda_array_interface__"):
-        return cuda.as_cuda_array(array)  # waits for the stream that is named there
-    raise TypeError(f"an array on the GPU is needed, not {type(array).__name__}")
+    kind = type(array)
+    if hasattr(kind, "__cuda_ndarray__"):
+        return _of_numba(array)
+    if not lies_on_device(array):
+        raise TypeError(f"{name} must be on the GPU as x is, not {kind.__name__}")
+    if not SIMULATED:
+        if _library(type(array)) == "torch":
+            return _of_torch(array)
+        interface = getattr(array, "__cuda_array_interface__", None)
+        by_dlpack = hasattr(kind, "__dlpack__")
+        if interface is not None and (interface.get("stream") is not None or not by_dlpack):
+            return _of_interface(array, interface)
+    return _over_dlpack(array, stream)
 
 
-def is_read_only(array: Any) -> bool:
-    """Whether the library says that nothing may be written here."""
-    return bool(getattr(array, "__cuda_array_interface__", {}).get("data", (0, False))[1])
+def like(array: Any, first: Operand, shape: tuple[int, ...]) -> Any:
+    """A new array of the library that one is of, of its dtype and on its device.
 
-
-def like(array: Any, shape: tuple[int, ...], stream: Any) -> Any:
-    """A new array of the library and dtype that one is of, on its device."""
-    library = _library(array)
-    if library is not None and library.__name__ == "torch":
-        return array.new_empty(shape)
-    if library is not None and library.__name__ == "cupy":
-        return library.empty(shape, array.dtype)
-    if hasattr(type(array), "__array_namespace__"):
+    Parameters
+    ----------
+    array : object
+    first : Operand
+        The same, as it is described.
+    shape : tuple of int
+    """
+    make = _MAKERS.get(_library(type(array)))
+    if make is not None:
+        return make(array, shape)
+    kind = type(array)
+    if hasattr(kind, "__array_namespace__") and not hasattr(kind, "__cuda_ndarray__"):
         namespace = array.__array_namespace__()
         return namespace.empty(shape, dtype=array.dtype, device=array.device)
-    return cuda.device_array(shape, array.dtype, stream=stream)
+    # Stream 0 of Numba's is none in particular: what reads the array there waits.
+    stream = 0 if first.stream == LEGACY or SIMULATED else cuda.external_stream(first.stream)
+    return toolchain.new_array(array, shape, first.dtype, stream)
+
+
+def _of_cupy(array: Any, shape: tuple[int, ...]) -> Any:
+    return sys.modules["cupy"].empty(shape, array.dtype)
+
+
+def _new_of_torch(array: Any, shape: tuple[int, ...]) -> Any:
+    return array.new_empty(shape)
+
+
+_MAKERS: dict[str, Callable[[Any, tuple[int, ...]], Any]] = {
+    "cupy": _of_cupy,
+    "torch": _new_of_torch,
+}

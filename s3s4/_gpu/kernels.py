@@ -1,13 +1,16 @@
 """The kernels: built from the generated text for a type, compiled when first launched."""
 
+import struct
+import threading
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from s3s4 import _formulas_gpu
-from s3s4._gpu import stored
-from s3s4._gpu.loops import TOTAL, Loops
+from s3s4._gpu import driver, stored, toolchain
+from s3s4._gpu.loops import AXES, NUMBERS, TOTAL, Loops
 from s3s4._gpu.primitives import primitives
 from s3s4._gpu.toolchain import ALIGNMENT, SIMULATED, cuda, inline, memory_access
 
@@ -72,7 +75,7 @@ def text(function: str, form: str, dtype: Any, uniform: bool = False, index: Any
     function : str
         What each element takes.
     form : str
-        shared, full, walk or reduce; or total, which adds up what reduce left, of no function.
+        As `Loops.text` has them; or total, which adds up what reduce left, of no function.
     dtype : type
         That of the arrays in memory.
     uniform : bool
@@ -99,15 +102,91 @@ def text(function: str, form: str, dtype: Any, uniform: bool = False, index: Any
     return names[form]
 
 
+def kinds(function: str, form: str, index: Any = np.int32) -> list[str]:
+    """What a kernel takes, argument by argument.
+
+    Returns
+    -------
+    list of str
+        As the keys of `toolchain.KINDS`, whose values say how each is passed.
+    """
+    if form == "total":
+        return ["sums", "flat"]
+    loops = Loops(*_formulas_gpu.FUNCTIONS[function], 1)
+    variables = [name for name in loops.operands if name in ("g", "x")]
+    parameters = len(loops.operands) - len(variables)
+    if form in ("shared", "full"):
+        given = ["real" if form == "shared" else "flat"] * parameters
+        return ["n", *["flat"] * len(variables), *given, *["flat"] * len(loops.outs)]
+    step = "wide" if index is np.int64 else "narrow"
+    given = ["real" if form.endswith(NUMBERS) else "view"] * parameters
+    start = ["view"] * len(variables) + given
+    if form.startswith("walk"):
+        return [step] * len(AXES) + start + ["view"] * len(loops.outs)
+    return [step] * (len(AXES) // 2) + start + ["view"] + ["sums"] * (len(loops.outs) - 1)
+
+
+class Kernel:
+    """A kernel that compiles itself, or finds itself on disk, when it is first launched.
+
+    Parameters
+    ----------
+    python : callable
+        Its text.
+    taken : list of str
+        Its arguments, as `kinds` says it.
+    dtype : type
+        That of the arrays in memory.
+    registers : int
+        What a thread may use.
+    name : str
+        What it is kept under on disk.
+    """
+
+    def __init__(
+        self, python: Any, taken: Sequence[str], dtype: Any, registers: int, name: str
+    ) -> None:
+        self._kernel = toolchain.prepared(python, registers, stored.Kept(name))
+        self._taken, self._memory, self._real = taken, np.dtype(dtype), np.dtype(FLOATS[dtype])
+        real = self._real.char
+        layout = "".join(toolchain.KINDS[kind].replace("r", real) for kind in taken)
+        self._packing = struct.Struct(f"@{layout}")
+        self._lock = threading.Lock()
+        self._loaded: dict[int, Any] = {}
+
+    def launch(
+        self, device: int, grid: tuple[int, int], stream: int, values: Sequence[Any]
+    ) -> None:
+        """Ask a stream of the current device for it.
+
+        Parameters
+        ----------
+        device : int
+            The current one.
+        grid : tuple of int
+            Blocks along two axes.
+        stream : int
+        values : sequence of int or float
+            Those of the first argument, of the second and so on.
+        """
+        function = self._loaded.get(device)
+        if function is None:
+            with self._lock:
+                function = self._loaded[device] = toolchain.loaded(
+                    self._kernel, self._taken, self._memory, self._real
+                )
+        if SIMULATED:
+            function(grid, THREADS, values)
+        else:
+            driver.launch(function, grid, THREADS, stream, self._packing, values)
+
+
 @cache
 def kernel(
     function: str, form: str, dtype: Any, uniform: bool = False, index: Any = np.int32
-) -> Any:
-    """A kernel that compiles itself, or finds itself on disk, when it is first launched."""
-    python = text(function, form, dtype, uniform, index)
-    if SIMULATED:
-        return cuda.jit(python)
-    compiled = cuda.jit(max_registers=registers(function, dtype, index))(python)
+) -> Kernel:
+    """The kernel of a function; see `text`."""
     name = f"{function}, {form}, {np.dtype(dtype)}, {index.__name__}, {uniform=}"
-    stored.keep(compiled, name)
-    return compiled
+    python = text(function, form, dtype, uniform, index)
+    taken = kinds(function, form, index)
+    return Kernel(python, taken, dtype, registers(function, dtype, index), name)

@@ -16,15 +16,29 @@ PAIR = ("high", "low")
 """Of a compensated sum."""
 
 TOTAL = """\
-def total(n, partial, result):
-    for slot in range(cuda.grid(1), n, cuda.gridsize(1)):
-        high = low = real(0.0)
-        for piece in range(partial.shape[1]):
-            high, low = add(high, low, partial[slot, piece, 0])
-            low += partial[slot, piece, 1]
+def total(partial, result):
+    thread, slot, half = cuda.threadIdx.x, cuda.blockIdx.x, THREADS // 2
+    sum_high = cuda.shared.array(THREADS, real)
+    sum_low = cuda.shared.array(THREADS, real)
+    high = low = real(0.0)
+    for piece in range(thread, partial.shape[1], THREADS):
+        high, low = add(high, low, partial[slot, piece, 0])
+        low += partial[slot, piece, 1]
+    sum_high[thread], sum_low[thread] = high, low
+    while half > 0:
+        cuda.syncthreads()
+        if thread < half:
+            high, low = add(high, low, sum_high[thread + half])
+            low += sum_low[thread + half]
+            sum_high[thread], sum_low[thread] = high, low
+        half //= 2
+    if thread == 0:
         # Where the sum is infinite the rest is NaN.
         result[slot] = storage(high + low if high - high == real(0.0) else high)
 """
+"""A block for a sum: its threads take turns at the pieces, and then it halves what they have."""
+NUMBERS = "_shared"
+"""What the name of a form ends with whose parameters are numbers, not arrays."""
 
 
 def listed(items: Sequence[str]) -> str:
@@ -66,10 +80,10 @@ class Loops:
         return [f"out{i}" for i in range(self.outputs)]
 
     def text(self, form: str) -> str:
-        """Text of the kernel of a form: shared, full, walk or reduce."""
+        """Text of the kernel of a form: shared or full; walk or reduce, with NUMBERS or not."""
         if form in ("shared", "full"):
             return "\n".join(self._flat(form))
-        return "\n".join(self._walk() if form == "walk" else self._reduce())
+        return "\n".join(self._walk(form) if form.startswith("walk") else self._reduce(form))
 
     def _call(self, read: Callable[[str], str], targets: Sequence[str]) -> str:
         values = [read(name) for name in self.operands if name != "g"]
@@ -121,18 +135,18 @@ class Loops:
             "        i += step",
         ]
 
-    def _walk(self) -> list[str]:
+    def _walk(self, form: str) -> list[str]:
         """Arrays of four axes and any strides."""
         return [
-            f"def walk({listed([*steps(AXES), *self.operands, *self.outs])}):",
+            f"def {form}({listed([*steps(AXES), *self.operands, *self.outs])}):",
             *indented(split("cuda.grid(1)", AXES), 1),
             f"    while a < {length('a')}:",
-            *indented(self._element(strided), 2),
+            *indented(self._element(strided(form)), 2),
             *(f"        put({out}, {listed(AXES)}, {out}_0)" for out in self.outs),
             *indented(advance(AXES), 2),
         ]
 
-    def _reduce(self) -> list[str]:
+    def _reduce(self, form: str) -> list[str]:
         """The gradient of x, and sums of the others: over the last two axes, for each of the first.
 
         A block takes one sum, or a piece of it: it adds what its threads have summed, each in two
@@ -148,7 +162,7 @@ class Loops:
             )
         ]
         return [
-            f"def reduce({listed([*steps(AXES[2:]), *self.operands, *self.outs])}):",
+            f"def {form}({listed([*steps(AXES[2:]), *self.operands, *self.outs])}):",
             "    thread, slot, piece = cuda.threadIdx.x, cuda.blockIdx.x, cuda.blockIdx.y",
             *(
                 f"    {out}_{part} = cuda.shared.array(THREADS, real)"
@@ -159,7 +173,7 @@ class Loops:
             *indented(split("slot", AXES[:2]), 1),
             *indented(split("piece * THREADS + thread", AXES[2:]), 1),
             f"    while c < {length('c')}:",
-            *indented(self._element(strided), 2),
+            *indented(self._element(strided(form)), 2),
             f"        put(out0, {listed(AXES)}, out0_0)",
             *(f"        {added(out, f'{out}_0')}" for out in sums),
             *indented(advance(AXES[2:]), 2),
@@ -215,9 +229,14 @@ def length(axis: str) -> str:
     return f"index(x.shape[{AXES.index(axis)}])"
 
 
-def strided(name: str) -> str:
-    """Read the element that the indices stand at."""
-    return f"real(get({name}, {listed(AXES)}))"
+def strided(form: str) -> Callable[[str], str]:
+    """How a form reads the element that the indices stand at."""
+
+    def read(name: str) -> str:
+        is_number = form.endswith(NUMBERS) and name not in ("g", "x")
+        return name if is_number else f"real(get({name}, {listed(AXES)}))"
+
+    return read
 
 
 def added(out: str, term: str) -> str:

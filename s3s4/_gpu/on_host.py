@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from s3s4._gpu import on_device
-from s3s4._gpu.on_device import launch, strided
-from s3s4._gpu.toolchain import SIMULATED, cuda, quietly
+from s3s4._gpu import driver, on_device, toolchain
+from s3s4._gpu.foreign import Operand
+from s3s4._gpu.launches import launch
+from s3s4._gpu.toolchain import SIMULATED, cuda
 
 CHUNK, SMALLEST_CHUNK = 1 << 24, 1 << 18
 """Bytes of a host array in flight at a time, and the fewest tried when memory runs out."""
@@ -25,6 +26,7 @@ class _Slot:
 
     def __init__(self, count: int, chunk: int) -> None:
         self.stream = cuda.stream()
+        self.number = 0 if SIMULATED else toolchain.stream_number(self.stream)
         try:
             self.host = [cuda.pinned_array(chunk, np.uint8) for _ in range(count)]
         except Exception:  # pinned memory is scarce, and pageable memory works
@@ -32,12 +34,13 @@ class _Slot:
         self.device = [cuda.device_array(chunk, np.uint8, stream=self.stream) for _ in range(count)]
         self.waiting: tuple[slice, Sequence[Any], Sequence[np.ndarray]] | None = None
 
-    def buffers(self, length: int, dtype: np.dtype) -> Iterator[tuple[np.ndarray, Any]]:
+    def buffers(self, length: int, dtype: np.dtype) -> Iterator[tuple[np.ndarray, Operand]]:
         """Each buffer of the host and of the device as an array of a length and dtype."""
         for host, device in zip(self.host, self.device, strict=True):
+            place = toolchain.pointer(device), (length,), (dtype.itemsize,), dtype
             yield (
                 host[: length * dtype.itemsize].view(dtype),
-                strided(device, (length,), (dtype.itemsize,), dtype),
+                Operand(*place, toolchain.device(device), self.number),
             )
 
     def finish(self) -> None:
@@ -46,7 +49,7 @@ class _Slot:
             return
         part, results, buffers = self.waiting
         self.waiting = None
-        self.stream.synchronize()
+        driver.synchronize(self.number)
         for result, buffer in zip(results, buffers, strict=True):
             result[part] = buffer
 
@@ -93,7 +96,7 @@ def _out_of_memory(error: Exception) -> bool:
 def _alone() -> Iterator[None]:
     """One call at a time; memory that runs out on the device is a MemoryError."""
     try:
-        with _lock, quietly():
+        with _lock:
             yield
     except Exception as error:
         if isinstance(error, MemoryError) or not _out_of_memory(error):
@@ -166,13 +169,13 @@ def _pipeline(
             buffers = list(slot.buffers(part.stop - part.start, dtype))[:count]
             for source, (host, there) in zip(sources, buffers, strict=False):
                 host[:] = source[part]
-                there.copy_to_device(host, stream=slot.stream)
+                driver.copy_in(there.pointer, host, slot.number)
             results = buffers[len(arrays) :]
             inputs = [there for _, there in buffers[: len(arrays)]]
             outputs = [there for _, there in results]
-            launch(function, [*inputs, *numbers], outputs, 1, slot.stream)
+            launch(function, [*inputs, *numbers], outputs, 1, slot.number)
             for host, there in results:
-                there.copy_to_host(host, stream=slot.stream)
+                driver.copy_out(host, there.pointer, slot.number)
             slot.waiting = part, sinks, [host for host, _ in results]
         for slot in ring.slots:
             slot.finish()

@@ -78,8 +78,3 @@ class Kept:
 
     def disable(self) -> None:
         """Nothing to do: Numba never asks for it here."""
-
-
-def keep(kernel: Any, name: str) -> None:
-    """Give a kernel that is not compiled yet its cache."""
-    kernel._cache = Kept(name)

@@ -10,15 +10,12 @@ The only importer of numba.
 #   16 bytes at once, an element of a strided array without Python's negative indices.
 
 import ctypes
-import math
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import numpy as np
-from cuda.core.utils import StridedMemoryView
 from numba import config, cuda, types
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
@@ -43,7 +40,8 @@ if not SIMULATED:
     _import_array_functions()
     import numba_cuda
     from llvmlite import ir
-    from numba.cuda import cgutils, extending
+    from numba.cuda import cgutils, extending, utils
+    from numba.cuda.cudadrv.devicearray import DeviceNDArray
     from numba.cuda.serialize import dumps
 
     # Numba ships no types: these are its decorator's.
@@ -52,6 +50,15 @@ if not SIMULATED:
 __all__ = ["cuda"]
 
 ALIGNMENT = 16
+_AXES = {"flat": 1, "sums": 3, "view": 4}
+KINDS = {"n": "q", "wide": "q", "narrow": "i", "real": "r"} | {
+    kind: "q" * (5 + 2 * axes) for kind, axes in _AXES.items()
+}
+"""How Numba passes each kind of argument, as `struct` writes it; r is the type of arithmetic.
+
+An array is two addresses that are 0 here, the number of its elements, the bytes of one, its
+address, and its lengths and strides.
+"""
 _MANTISSAS = {32: 23, 64: 52}
 
 
@@ -66,12 +73,6 @@ def inline(function: Callable[..., Any]) -> Any:
 if SIMULATED:
     _WIDER: dict[Any, Any] = {np.float32: np.float64, np.float64: np.longdouble}
     _BITS: dict[Any, Any] = {np.float32: np.int32, np.float64: np.int64}
-
-    def _over(view: Any, strides: Any) -> Any:
-        span = sum((n - 1) * s for n, s in zip(view.shape, strides, strict=True))
-        memory = (ctypes.c_char * (span + view.dtype.itemsize)).from_address(view.ptr)
-        array = np.ndarray(view.shape, view.dtype, memory, strides=strides)
-        return type(cuda.to_device(np.empty(0)))(array)
 
     def fused_operation(real: Any) -> Any:
         """The function (a, b, c) that rounds a b + c once."""
@@ -207,16 +208,6 @@ else:
 
         return types.void(array, start, values), generate
 
-    def _over(view: Any, strides: Any) -> Any:
-        interface = {
-            "data": (view.ptr, False),
-            "shape": view.shape,
-            "strides": strides,
-            "typestr": view.dtype.str,
-            "version": 3,
-        }
-        return cuda.from_cuda_array_interface(interface, owner=view)
-
     def _place(context: Any, builder: Any, array: Any, arguments: Any) -> Any:
         """The address of an element, without the detour by integers that hides global memory."""
         view = context.make_array(array)(context, builder, arguments[0])
@@ -284,32 +275,102 @@ else:
         return {"load": _load, "store": _store, "get": _get, "put": _put}
 
 
-def over_dlpack(array: Any, stream: int) -> Any:
-    """An array over the memory of one that has DLPack's methods.
+if SIMULATED:
 
-    Parameters
-    ----------
-    array : object
-    stream : int
-        The stream that shall wait for the producer's, as DLPack numbers it.
-    """
-    view = StridedMemoryView.from_dlpack(array, stream_ptr=stream)
-    shape, steps = view.shape, view.strides
-    if steps is None:
-        steps = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    return _over(view, tuple(step * view.dtype.itemsize for step in steps))
+    def pointer(array: Any) -> int:
+        """The address of an array of Numba's."""
+        return int(array._ary.ctypes.data)
+
+    def device(array: Any) -> int:
+        """The number of the device it lies on."""
+        return 0
+
+    def new_array(array: Any, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
+        """A new array of Numba's."""
+        return cuda.device_array(shape, dtype)
+
+    def prepared(python: Callable[..., Any], registers: int, cache: Any) -> Any:
+        """What `loaded` makes a kernel of."""
+        return cuda.jit(python)
+
+    def loaded(kernel: Any, taken: Sequence[str], memory: Any, real: Any) -> Any:
+        """The kernel, for it to be called with what it is passed on a device."""
+
+        def array(dtype: Any, place: int, shape: Any, strides: Any) -> Any:
+            steps = [(n - 1) * s for n, s in zip(shape, strides, strict=True)]
+            below = sum(min(0, step) for step in steps)
+            size = sum(max(0, step) for step in steps) - below + dtype.itemsize
+            room = (ctypes.c_char * size).from_address(place + below)
+            made = np.ndarray(shape, dtype, room, -below, strides)
+            return type(cuda.to_device(np.empty(0)))(made)
+
+        def call(grid: Any, threads: int, values: Sequence[Any]) -> None:
+            left, arguments = list(values), []
+            for kind in taken:
+                axes = _AXES.get(kind)
+                if axes is None:
+                    value = left.pop(0)
+                    arguments.append(real.type(value) if kind == "real" else value)
+                    continue
+                place, rest = left[4], left[5 : 5 + 2 * axes]
+                dtype = real if kind == "sums" else memory
+                arguments.append(array(dtype, place, rest[:axes], rest[axes:]))
+                del left[: 5 + 2 * axes]
+            with np.errstate(all="ignore"):
+                kernel[grid, threads](*arguments)
+
+        return call
+
+else:
+    _NUMBERS = {"n": types.int64, "wide": types.int64, "narrow": types.int32}
+    _FLOATS = {np.dtype(name): getattr(types, name) for name in ("float16", "float32", "float64")}
+
+    def pointer(array: Any) -> int:
+        """The address of an array of Numba's."""
+        return array.device_ctypes_pointer.value or 0
+
+    def device(array: Any) -> int:
+        """The number of the device it lies on."""
+        return int(array.gpu_data.context.device.id)
+
+    def new_array(array: Any, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
+        """A new array of Numba's."""
+        alike = type(array) is DeviceNDArray and array.shape == shape and array.size
+        if not alike or not array.flags["C_CONTIGUOUS"]:
+            return cuda.device_array(shape, dtype, stream=stream)
+        # What another has been through need not be found out again: it takes most of the time.
+        made = object.__new__(DeviceNDArray)
+        made.__dict__.update(array.__dict__)
+        made.gpu_data = array.gpu_data.context.memalloc(array.alloc_size)
+        made.stream = stream
+        return made
+
+    def prepared(python: Callable[..., Any], registers: int, cache: Any) -> Any:
+        """What `loaded` makes a kernel of: one that asks its cache before it compiles."""
+        kernel = cuda.jit(max_registers=registers)(python)
+        kernel._cache = cache
+        return kernel
+
+    def argument_types(taken: Sequence[str], memory: Any, real: Any) -> Iterator[Any]:
+        """Numba's types of arguments of some kinds."""
+        for kind in taken:
+            axes = _AXES.get(kind)
+            if axes is None:
+                yield _NUMBERS.get(kind, _FLOATS[real])
+            else:
+                dtype = _FLOATS[real if kind == "sums" else memory]
+                yield types.Array(dtype, axes, "A" if kind == "view" else "C")
+
+    def loaded(kernel: Any, taken: Sequence[str], memory: Any, real: Any) -> Any:
+        """The kernel for arrays of a type on the current device, as the driver calls it."""
+        with utils.numba_target_override():
+            compiled = kernel.compile(tuple(argument_types(taken, memory, real)))
+        return int(compiled._codelibrary.get_cufunc().handle)
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Without Numba's warnings of few blocks, and the simulator's of infinities."""
-    before = config.CUDA_LOW_OCCUPANCY_WARNINGS
-    config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    finally:
-        config.CUDA_LOW_OCCUPANCY_WARNINGS = before
+def stream_number(stream: Any) -> int:
+    """The number of a stream of Numba's; 0 is none in particular."""
+    return int(stream) if isinstance(stream, int) else int(stream.handle or 0)
 
 
 def version() -> str:

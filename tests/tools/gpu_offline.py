@@ -24,7 +24,9 @@ import numpy as np
 
 CAPABILITIES = ((7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (10, 0), (12, 0))
 DTYPES = ("float16", "float32", "float64")
-FORMS = ("shared", "full", "walk", "reduce")
+WIDE = " wide"
+"""What the name of a form ends with whose indices have 64 bits."""
+FORMS = ("shared", "full", "walk", "walk_shared", "reduce", "reduce_shared")
 
 
 def missing() -> str | None:
@@ -104,29 +106,15 @@ def pretend_device(capability: tuple[int, int]) -> None:
     devices.get_context = lambda number=None: types.SimpleNamespace(device=device)
 
 
-def argument_types(text: Any, form: str, dtype: str) -> tuple[Any, ...]:
+def argument_types(function: str, form: str, dtype: str) -> tuple[Any, ...]:
     """What a kernel is launched with."""
-    from numba import types as t
+    from s3s4._gpu import kernels as backend
+    from s3s4._gpu import toolchain
 
-    memory = {"float16": t.float16, "float32": t.float32, "float64": t.float64}[dtype]
-    real = t.float64 if dtype == "float64" else t.float32
-    flat, strided, sums = t.Array(memory, 1, "C"), t.Array(memory, 4, "A"), t.Array(real, 3, "C")
-
-    def one(name: str) -> Any:
-        if name.startswith("step_"):
-            return t.int64 if form.endswith("wide") else t.int32
-        if name == "n":
-            return t.int64
-        if form == "total":
-            return sums if name == "partial" else flat
-        if "reduce" in form and name.startswith("out") and name != "out0":
-            return sums
-        if "walk" in form or "reduce" in form:
-            return strided
-        is_array = form == "full" or name in ("g", "x") or name.startswith("out")
-        return flat if is_array else real
-
-    return tuple(map(one, inspect.signature(text).parameters))
+    scalar = np.dtype(dtype).type
+    index = np.int64 if form.endswith(WIDE) else np.int32
+    taken = backend.kinds(function, form.removesuffix(WIDE), index)
+    return tuple(toolchain.argument_types(taken, np.dtype(dtype), np.dtype(backend.FLOATS[scalar])))
 
 
 def kernels(function: str, dtype: str) -> Iterator[Kernel]:
@@ -136,19 +124,19 @@ def kernels(function: str, dtype: str) -> Iterator[Kernel]:
     pretend_device(CAPABILITIES[0])
     scalar = np.dtype(dtype).type
     inputs, outputs = backend._formulas_gpu.FUNCTIONS[function]
-    absent = set() if {*inputs} - {"g", "x"} else {"full"}
+    absent = set() if {*inputs} - {"g", "x"} else {"full", "walk_shared", "reduce_shared"}
     if "g" not in inputs or outputs == 1:
-        absent.add("reduce")
+        absent |= {"reduce", "reduce_shared"}
     for form in FORMS:
         if form not in absent:
-            text = backend.text(function, form, scalar, form == "shared")
+            text = backend.text(function, form, scalar, form.endswith("shared"))
             yield compiled(function, text, form, dtype)
             # Indices of 64 bits, for axes of more than 2^30, take registers: large bodies tell.
             if form in ("walk", "reduce") and function.endswith("_backward"):
                 wide = backend.text(function, form, scalar, False, np.int64)
-                yield compiled(function, wide, f"{form} wide", dtype)
+                yield compiled(function, wide, form + WIDE, dtype)
     if function == functions()[0]:
-        yield compiled("(sums)", backend.text("", "total", scalar), "total", dtype)
+        yield compiled("", backend.text("", "total", scalar), "total", dtype)
 
 
 def compiled(function: str, text: Any, form: str, dtype: str) -> Kernel:
@@ -156,7 +144,7 @@ def compiled(function: str, text: Any, form: str, dtype: str) -> Kernel:
 
     from s3s4._gpu.kernels import registers
 
-    arguments = argument_types(text, form, dtype)
+    arguments = argument_types(function, form, dtype)
     ptx, _ = cuda.compile(
         text, arguments, device=False, cc=CAPABILITIES[0], output="ptx", abi="numba"
     )
@@ -164,7 +152,7 @@ def compiled(function: str, text: Any, form: str, dtype: str) -> Kernel:
         function,
         form,
         dtype,
-        registers(function, np.dtype(dtype).type, np.int64 if form.endswith("wide") else np.int32),
+        registers(function, np.dtype(dtype).type, np.int64 if form.endswith(WIDE) else np.int32),
         sum(type(a).__name__ == "Array" and a.ndim != 3 for a in arguments),
         1
         if "reduce" in form
@@ -182,10 +170,9 @@ def compiled_as_on_a_device(capability: tuple[int, int]) -> tuple[int, str]:
     pretend_device(capability)
     # There is no device to load it onto: the code is made, and that is what is kept.
     dispatcher._Kernel.bind = lambda self: self._codelibrary.get_cubin(cc=capability)
-    kernel = backend.kernel("s3", "walk", np.float32)
-    text = backend.text("s3", "walk", np.float32)
+    kernel = backend.kernel("s3", "walk", np.float32)._kernel
     with utils.numba_target_override():
-        compiled = kernel.compile(argument_types(text, "walk", "float32"))
+        compiled = kernel.compile(argument_types("s3", "walk", "float32"))
     code = compiled._codelibrary.get_cubin(cc=capability).code
     return sum(kernel.stats.cache_hits.values()), hashlib.sha256(code).hexdigest()
 

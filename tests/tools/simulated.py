@@ -21,7 +21,7 @@ import accuracy
 import oracle
 import s3s4
 from s3s4 import _cpu, _devices, _gpu
-from s3s4._gpu import foreign, on_device, on_host, stored, toolchain
+from s3s4._gpu import foreign, launches, on_host, stored, toolchain
 from s3s4._gpu.kernels import THREADS, width
 from s3s4._measured import cache as _cache
 from support import (
@@ -184,11 +184,11 @@ def layouts(dtypes=DTYPES):
 
 def wide():
     """The same with indices of 64 bits, as axes beyond 2^30 need them."""
-    before, on_device.NARROW = on_device.NARROW, 0
+    before, launches.NARROW = launches.NARROW, 0
     try:
         return layouts([np.float32]) + gradients([np.float32], ACTIVATION_KINDS)
     finally:
-        on_device.NARROW = before
+        launches.NARROW = before
 
 
 def view(array):
@@ -269,43 +269,49 @@ def streams():
 
     class Interface:
         def __init__(self, **more):
-            self.__cuda_array_interface__ = {"data": (0, True), **more}
+            shown = {"data": (64, True), "shape": (3, 2), "typestr": "<f4", "version": 3}
+            self.__cuda_array_interface__ = {**shown, **more}
 
-    foreign.SIMULATED = False  # the simulator has no streams: names of them will do
-    foreign.cuda = types.SimpleNamespace(
-        default_stream=lambda: "legacy",
-        per_thread_default_stream=lambda: "per thread",
-        external_stream=lambda number: number,
-        gpus=[f"device {number}" for number in range(4)],
-    )
+        def __dlpack_device__(self):
+            return 2, 0
+
+    torch = types.ModuleType("torch")
+    current = types.SimpleNamespace(cuda_stream=5678)
+    torch.cuda = types.SimpleNamespace(current_stream=lambda device: current)
+    known = {
+        "data_ptr": lambda self: 64,
+        "stride": lambda self: (1, 3),
+        "element_size": lambda self: 2,
+        "shape": (3, 2),
+        "dtype": "torch.float16",
+        "device": types.SimpleNamespace(index=2),
+    }
+    tensor = type("Tensor", (Interface,), {"__module__": "torch", **known})()
+    before = sys.modules.get("torch")
+    foreign.SIMULATED, sys.modules["torch"] = False, torch
     try:
-        assert foreign.place(Interface()) == ("legacy", False)
-        assert foreign.place(Interface(stream=1)) == ("legacy", False)
-        assert foreign.place(Interface(stream=2)) == ("per thread", False)
-        assert foreign.place(Interface(stream=1234)) == (1234, False)
-        assert foreign.place(Foreign(np.zeros(3))) == ("legacy", True)
-        current = types.SimpleNamespace(cuda_stream=5678)
-        torch = types.ModuleType("torch")
-        torch.cuda = types.SimpleNamespace(current_stream=lambda device: current)
-        before = sys.modules.get("torch")
-        sys.modules["torch"] = torch
-        tensor = type("Tensor", (Interface,), {"__module__": "torch", "device": "cuda:2"})()
-        assert foreign.place(tensor) == (5678, False)
+        for more, stream in (({}, 1), ({"stream": 1}, 1), ({"stream": 2}, 2), ({"stream": 99}, 99)):
+            shown = foreign.described("x", Interface(**more))
+            assert (shown.stream, shown.is_awaited, shown.is_read_only) == (stream, False, True)
+            assert (shown.shape, shown.strides) == ((3, 2), (8, 4))
+        shown = foreign.described("x", tensor)
+        assert (shown.stream, shown.device, shown.strides) == (5678, 2, (2, 6))
+        assert shown.dtype == np.float16
         current.cuda_stream = 0
-        assert foreign.place(tensor) == ("legacy", False)
-        assert foreign.is_read_only(tensor)
-        far = Foreign(np.zeros(3))
-        far.ordinal = 3
-        assert foreign.on_its_device(far) == "device 3"
+        assert foreign.described("x", tensor).stream == 1
     finally:
-        foreign.SIMULATED, foreign.cuda = True, cuda
+        foreign.SIMULATED = True
         del sys.modules["torch"]
         if before:
             sys.modules["torch"] = before
+    by_dlpack = foreign.described("x", Foreign(np.zeros(3)))
+    assert (by_dlpack.stream, by_dlpack.is_awaited) == (1, True)
+    far = Foreign(np.zeros(3))
+    far.ordinal = 3
     for wrong in ({"k": far}, {"out": far}):
         with pytest.raises(ValueError, match="another GPU"):
             s3s4.s4(Foreign(np.zeros(3)), **wrong)
-    return 11
+    return 9
 
 
 class Foreign:

@@ -214,11 +214,12 @@ void fake_move(uint64_t to, uint64_t from, uint64_t size) {
     memmove(written + (target - bytes), written + (source - bytes), size);
 }
 
-void fake_fill(uint64_t address, uint8_t value, uint64_t size) {
-    char *place = size ? range(address, size, "filling of") : NULL;
+void fake_fill(uint64_t address, uint32_t value, int width, uint64_t count) {
+    char *place = count ? range(address, count * (uint64_t)width, "filling of") : NULL;
     if (!place) return;
-    memset(place, value, size);
-    memset(written + (place - bytes), 1, size);
+    if (address % (uint64_t)width) complain("filling that is not aligned", address, width, 0);
+    for (uint64_t i = 0; i < count; i++) memcpy(place + i * (uint64_t)width, &value, (size_t)width);
+    memset(written + (place - bytes), 1, count * (uint64_t)width);
 }
 
 void fake_launch(void (*kernel)(const Launch *), const Dim *grid, const Dim *block,

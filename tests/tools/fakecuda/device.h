@@ -20,7 +20,8 @@ int fake_free(uint64_t address);
 void fake_write(uint64_t address, const void *from, uint64_t size);
 void fake_read(void *to, uint64_t address, uint64_t size);
 void fake_move(uint64_t to, uint64_t from, uint64_t size);
-void fake_fill(uint64_t address, uint8_t value, uint64_t size);
+/* The low bytes of a value, as many as its width says, count times. */
+void fake_fill(uint64_t address, uint32_t value, int width, uint64_t count);
 void fake_launch(void (*kernel)(const Launch *), const Dim *grid, const Dim *block,
                  void **parameters, int reciprocal_off, int device);
 

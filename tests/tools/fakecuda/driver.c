@@ -398,14 +398,26 @@ Result cuMemcpyDtoDAsync(uint64_t to, uint64_t from, size_t size, void *stream) 
 Result cuMemcpyDtoD(uint64_t to, uint64_t from, size_t size) {
     return cuMemcpyDtoDAsync(to, from, size, NULL);
 }
-Result cuMemsetD8Async(uint64_t to, uint8_t value, size_t size, void *stream) {
-    ENTER;
+static Result filled(uint64_t to, uint32_t value, int width, size_t count, const void *stream) {
     Work *work = new_work(FILL);
     work->to = to;
     work->value = value;
-    work->size = size;
+    work->width = width;
+    work->size = count;
     return queued(work, stream);
 }
-Result cuMemsetD8(uint64_t to, uint8_t value, size_t size) {
-    return cuMemsetD8Async(to, value, size, NULL);
+Result cuMemsetD8Async(uint64_t to, uint8_t value, size_t count, void *stream) {
+    ENTER;
+    return filled(to, value, 1, count, stream);
+}
+Result cuMemsetD16Async(uint64_t to, uint16_t value, size_t count, void *stream) {
+    ENTER;
+    return filled(to, value, 2, count, stream);
+}
+Result cuMemsetD32Async(uint64_t to, uint32_t value, size_t count, void *stream) {
+    ENTER;
+    return filled(to, value, 4, count, stream);
+}
+Result cuMemsetD8(uint64_t to, uint8_t value, size_t count) {
+    return cuMemsetD8Async(to, value, count, NULL);
 }

@@ -41,7 +41,7 @@ void finish(Work *work) {
     case COPY_IN: fake_write(work->to, work->host, work->size); break;
     case COPY_OUT: fake_read(work->host, work->from, work->size); break;
     case MOVE: fake_move(work->to, work->from, work->size); break;
-    case FILL: fake_fill(work->to, work->value, work->size); break;
+    case FILL: fake_fill(work->to, work->value, work->width, work->size); break;
     case LAUNCH:
         fake_launch(work->kernel->run, &work->grid, &work->block, work->parameters,
                     (int)settings.reciprocal_off, work->device);

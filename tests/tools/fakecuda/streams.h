@@ -28,7 +28,8 @@ struct Work {
     uint64_t to, from, size;
     void *host;
     int owns_host;
-    uint8_t value;
+    uint32_t value; /* to fill with */
+    int width;
     const Kernel *kernel;
     Dim grid, block;
     void **parameters;
