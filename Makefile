@@ -11,8 +11,8 @@ SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard src/*/*.py sr
     src/kernels/* src/pytorch/* src/xla/* src/meson.build s3s4/*.py s3s4/*/*.py s3s4/*.pyi \
     s3s4/*/*.pyi s3s4/py.typed s3s4/meson.build)
 
-.PHONY: demo test slow frameworks fuzz sanitize arm64 dev lint bench pages family wheel sdist audit \
-    smoke minima gpu-check gpu gpu-host gpu-roofline portability clean
+.PHONY: demo test slow frameworks fuzz sanitize arm64 dev lint bench study pages family wheel sdist \
+    audit smoke minima gpu-check gpu gpu-host gpu-roofline portability clean
 .DELETE_ON_ERROR .SECONDARY:
 
 demo: .venv-cli/installed
@@ -46,6 +46,8 @@ bench: .venv-bench/installed
 gpu-host: .venv-gpu-check/installed
 	FAKECUDA_FREE_AT_ONCE=1 .venv-gpu-check/bin/python tests/tools/fakecuda/run.py \
 	    .venv-gpu-check/bin/python benchmarks/run.py gpu_host $(ARGS)
+study: .venv-study/installed
+	.venv-study/bin/python study/run.py $(ARGS)
 gpu-roofline: .venv-gpu-check/installed
 	.venv-gpu-check/bin/python benchmarks/run.py roofline $(ARGS)
 pages: .venv-cli/installed

@@ -3,6 +3,7 @@
 import gzip
 import io
 import pickle
+import re
 import zipfile
 from dataclasses import dataclass
 from functools import cache
@@ -82,7 +83,8 @@ def _scaled(train: Labelled, test: Labelled, validation: int) -> Images:
     mean, deviation = train[0][:cut].mean(), train[0][:cut].std()
 
     def scaled(x: NDArray[Any]) -> NDArray[np.float32]:
-        return ((x - mean) / deviation).astype(np.float32)
+        found: NDArray[np.float32] = ((x - mean) / deviation).astype(np.float32)
+        return found
 
     labels = [y.astype(np.intp) for y in (train[1][:cut], train[1][cut:], test[1])]
     return Images(
@@ -99,7 +101,7 @@ class _ArraysOnly(pickle.Unpickler):
     """Pickles can run anything: this one makes arrays of NumPy's and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("numpy.core.multiarray", "_reconstruct"):
+        if re.fullmatch(r"numpy\._?core\.multiarray", module) and name == "_reconstruct":
             return np._core.multiarray._reconstruct  # type: ignore[attr-defined]
         if (module, name) in {("numpy", "ndarray"), ("numpy", "dtype")}:
             return getattr(np, name)

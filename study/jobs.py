@@ -29,7 +29,7 @@ def load(folder: Path, jobs: Sequence[Job]) -> dict[str, dict[str, Any]]:
 
 def run(folder: Path, jobs: Sequence[Job], workers: int, budget: float) -> None:
     """Run what is missing, in order; begin nothing after the budget's seconds."""
-    from tqdm import tqdm
+    import click
 
     end = time.monotonic() + budget
     missing = [job for job in jobs if not place(folder, job).exists()]
@@ -38,13 +38,13 @@ def run(folder: Path, jobs: Sequence[Job], workers: int, budget: float) -> None:
     # A spawned process reads the environment anew: one thread for each.
     with (
         ProcessPoolExecutor(workers, get_context("spawn")) as pool,
-        tqdm(total=len(jobs), initial=len(jobs) - len(missing), unit="job") as bar,
+        click.progressbar(length=len(jobs), label="jobs", show_pos=True, item_show_func=str) as bar,
     ):
+        bar.update(len(jobs) - len(missing), "those of before")
         futures = {pool.submit(_do, folder, job, end): job for job in missing}
         for future in as_completed(futures):
             future.result()
-            bar.set_postfix_str(futures[future].key)
-            bar.update()
+            bar.update(1, futures[future].key)
 
 
 def _do(folder: Path, job: Job, end: float) -> None:

@@ -29,6 +29,7 @@ SHORT = (
     Candidate("tanh"),
     LEARNING[1],
     Candidate("s4", 50),
+    *(Candidate(name) for name in ("elu", "leaky_relu", "softplus", "softsign", "gelu")),
 )
 """After four epochs they are compared with the others after as many."""
 INITS: tuple[Init, ...] = ("glorot", "critical")

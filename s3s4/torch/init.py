@@ -13,7 +13,6 @@ LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 NAMES = dict(zip(_modules.__all__, _functions.__all__, strict=True))
 
 
-@torch.no_grad()
 def critical_(
     layer: nn.Module,
     activation: str | nn.Module | None,
@@ -63,11 +62,12 @@ def critical_(
     if layer.bias is None and (bias_mean or bias_variance):
         raise ValueError(f"layer must have a bias after {_called(activation)}")
     weight = layer.weight
-    weight.normal_(0.0, gain / math.sqrt(weight[0].numel()), generator=generator)
-    if layer.bias is not None:
-        layer.bias.normal_(0.0, math.sqrt(bias_variance), generator=generator)
-        sums = weight.to(torch.promote_types(weight.dtype, torch.float32)).flatten(1).sum(1)
-        layer.bias.add_(bias_mean * sums)
+    with torch.no_grad():
+        weight.normal_(0.0, gain / math.sqrt(weight[0].numel()), generator=generator)
+        if layer.bias is not None:
+            layer.bias.normal_(0.0, math.sqrt(bias_variance), generator=generator)
+            sums = weight.to(torch.promote_types(weight.dtype, torch.float32)).flatten(1).sum(1)
+            layer.bias.add_(bias_mean * sums)
     return layer
 
 
@@ -95,7 +95,8 @@ def _called(activation: object) -> str:
 def _number(name: str, value: Tensor | float) -> float:
     if not isinstance(value, Tensor):
         return value
-    first = float(value.flatten()[0])
-    if not bool((value == first).all()):
+    values = value.detach().flatten()
+    first = float(values[0])
+    if not bool((values == first).all()):
         raise ValueError(f"the parameters of {name} must be the same in all channels")
     return first
