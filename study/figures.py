@@ -4,6 +4,7 @@ Design: they are shown 838 pixels wide, and letters are 12 of those or more; col
 the ground by 3 : 1 or more. Nothing but results goes in.
 """
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from candidates import REFERENCE, STEEPNESSES, Candidate
 from claims import SHORT, SWEEP
@@ -234,8 +236,11 @@ def drawn(outcomes: Outcomes, name: str) -> Iterator[tuple[str, Figure]]:
 
 
 def write(outcomes: Outcomes, folder: Path) -> None:
-    """Write every picture."""
+    """Write every picture, in few colours: they are kept in the repository."""
     folder.mkdir(exist_ok=True)
     for name in DRAWN:
         for file, figure in drawn(outcomes, name):
-            figure.savefig(folder / file, metadata={"Software": None})
+            whole = io.BytesIO()
+            figure.savefig(whole)
+            few = Image.open(whole).convert("RGB").quantize(96, Image.Quantize.MEDIANCUT)
+            few.save(folder / file, optimize=True)

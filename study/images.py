@@ -4,7 +4,7 @@ Design: the learning rate is chosen on validation images with a seed of its own,
 are reported are trained with that one. Counts are kept instead of shares: they are exact.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def dead(networks: Networks, x: Floats) -> list[list[float]]:
     return [np.mean(one[0] < FLAT, axis=-1).tolist() for one in steepest]
 
 
-def batches(count: int, seeds: Sequence[int], epochs: int) -> Any:
+def batches(count: int, seeds: Sequence[int], epochs: int) -> Iterator[list[NDArray[np.intp]]]:
     """Yield for each epoch the batches' indices, (seeds, BATCH)."""
     sources = [np.random.default_rng([seed, 7]) for seed in seeds]
     for _ in range(epochs):
