@@ -24,13 +24,16 @@ try:
     import onnx
 except ImportError as error:
     raise ImportError(
-        "s3s4.onnx needs onnx, which is not installed: pip install s3s4[onnx]"
+        "s3s4.onnx needs onnx >= 1.17, which is not installed: pip install s3s4[onnx]"
     ) from error
 
 from onnx import helper, numpy_helper
 
 from s3s4 import _family, _textbook
 from s3s4._table import TABLE
+
+if tuple(int(part) for part in onnx.__version__.split(".")[:2]) < (1, 17):
+    raise ImportError(f"s3s4.onnx needs onnx >= 1.17, not {onnx.__version__}")
 
 __all__ = ["function", "model", "translations"]
 

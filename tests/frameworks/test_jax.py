@@ -258,10 +258,13 @@ def test_every_activation_is_there_with_its_parameters():
 
 def test_jax_is_loaded_by_its_module_alone():
     python("import sys, s3s4; assert 'jax' not in sys.modules")
-    missing = python("import sys; sys.modules['jax'] = None; import s3s4.jax", check=False)
-    last = missing.stderr.strip().splitlines()[-1]
-    assert last == (
-        "ImportError: s3s4.jax needs JAX >= 0.7, which is not installed: pip install s3s4[jax]"
-    )
-    old = "import jax; jax.__version_info__ = (0, 4, 30); jax.__version__ = '0.4.30'; "
-    assert "needs JAX >= 0.7, not 0.4.30" in python(old + "import s3s4.jax", check=False).stderr
+    old = "import jax; jax.__version_info__ = (0, 4, 30); jax.__version__ = '0.4.30'"
+    missing = "import sys; sys.modules['jax'] = None"
+    for module in ("s3s4.jax", "s3s4.jax_kernels"):
+        for before, reason in (
+            (missing, "which is not installed: pip install s3s4[jax]"),
+            (old, "not 0.4.30"),
+        ):
+            done = python(f"{before}; import {module}", check=False)
+            last = done.stderr.strip().splitlines()[-1]
+            assert last.removesuffix(reason) == "ImportError: s3s4.jax needs JAX >= 0.7, "

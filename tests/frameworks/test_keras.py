@@ -156,25 +156,56 @@ def test_fitted_saved_and_loaded_in_a_fresh_process(tmp_path):
     assert k[0] != 2.0
     net.save(tmp_path / "net.keras")
     np.save(tmp_path / "x.npy", INPUTS)
+    net.save_weights(tmp_path / "net.weights.h5")
+    (tmp_path / "net.json").write_text(net.to_json())
     python(
+        f"import os; os.chdir({str(tmp_path)!r})\n"
         "import keras, numpy, s3s4.keras\n"
-        f"net = keras.models.load_model({str(tmp_path / 'net.keras')!r})\n"
-        f"x = numpy.load({str(tmp_path / 'x.npy')!r})\n"
-        f"numpy.save({str(tmp_path / 'y.npy')!r}, net.predict(x, verbose=0))",
+        "net = keras.models.load_model('net.keras')\n"
+        "other = keras.models.model_from_json(open('net.json').read())\n"
+        "other.load_weights('net.weights.h5')\n"
+        "copied = keras.models.clone_model(net)\n"
+        "copied.set_weights(net.get_weights())\n"
+        "x = numpy.load('x.npy')\n"
+        "numpy.save('y.npy', [one.predict(x, verbose=0) for one in (net, other, copied)])",
         KERAS_BACKEND=BACKEND,
         TF_CPP_MIN_LOG_LEVEL="3",
         timeout=240,
     )
-    again = np.load(tmp_path / "y.npy")
-    np.testing.assert_allclose(again, net.predict(INPUTS, verbose=0), rtol=1e-6, atol=1e-6)
+    expected = net.predict(INPUTS, verbose=0)
+    for found in np.load(tmp_path / "y.npy"):
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
 
-    other = keras.models.model_from_json(net.to_json())
-    net.save_weights(tmp_path / "net.weights.h5")
-    other.load_weights(tmp_path / "net.weights.h5")
-    copied = keras.models.clone_model(net)
-    copied.set_weights(net.get_weights())
-    for one in (other, copied):
-        np.testing.assert_allclose(one.predict(INPUTS, verbose=0), again, rtol=1e-6, atol=1e-6)
+
+def test_compiled_training_is_the_same():
+    losses = []
+    for jit in (False, True):
+        keras.utils.set_random_seed(0)
+        net = model()
+        net.compile("sgd", "mse", jit_compile=jit)
+        losses += net.fit(INPUTS, TARGETS, epochs=2, shuffle=False, verbose=0).history["loss"]
+    np.testing.assert_allclose(losses[:2], losses[2:], rtol=1e-5)
+
+
+def test_initializers_regularizers_and_constraints_act():
+    target = s3s4.s4(INPUTS, np.float32(-1))
+    ends = []
+    for constraint in (None, "non_neg"):
+        layer = sk.S4(
+            k_initializer=keras.initializers.Constant(3.0),
+            k_regularizer=keras.regularizers.L2(0.5),
+            k_constraint=constraint,
+            shared_axes=[1],
+        )
+        net = keras.Sequential([keras.Input((8,)), layer])
+        y = net.predict(INPUTS, verbose=0)
+        np.testing.assert_allclose(y, s3s4.s4(INPUTS, np.float32(3)), rtol=1e-5, atol=1e-6)
+        assert float(ops.convert_to_numpy(layer.losses[0])) == 0.5 * 3.0**2
+        net.compile(keras.optimizers.SGD(1e3), "mse")
+        net.fit(INPUTS, target, batch_size=64, epochs=1, verbose=0)
+        ends.append(float(ops.convert_to_numpy(layer.k)[0]))
+    assert ends[0] < 0
+    assert ends[1] == 0
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
@@ -240,6 +271,9 @@ def test_keras_is_loaded_by_its_module_alone():
     missing = python("import sys; sys.modules['keras'] = None; import s3s4.keras", check=False)
     assert "s3s4.keras needs Keras >= 3.8 and the backend it is set to, of which" in missing.stderr
     assert "keras is not installed: pip install s3s4[keras]" in missing.stderr
+    old = python("import keras; keras.__version__ = '3.7.0'; import s3s4.keras", check=False)
+    last = old.stderr.strip().splitlines()[-1]
+    assert last == "ImportError: s3s4.keras needs Keras >= 3.8, not 3.7.0"
     with pytest.raises(TypeError, match="x must be real"):
         sk.s4(np.ones(3, complex))
 

@@ -115,9 +115,12 @@ def test_arguments_that_are_of_no_use():
 def test_onnx_is_loaded_by_its_module_alone():
     missing = python("import sys; sys.modules['onnx'] = None; import s3s4.onnx", check=False)
     last = missing.stderr.strip().splitlines()[-1]
-    assert (
-        last == "ImportError: s3s4.onnx needs onnx, which is not installed: pip install s3s4[onnx]"
+    assert last == (
+        "ImportError: s3s4.onnx needs onnx >= 1.17, which is not installed: pip install s3s4[onnx]"
     )
+    old = python("import onnx; onnx.__version__ = '1.16.2'; import s3s4.onnx", check=False)
+    last = old.stderr.strip().splitlines()[-1]
+    assert last == "ImportError: s3s4.onnx needs onnx >= 1.17, not 1.16.2"
 
 
 # --- PyTorch's exporter ---------------------------------------------------------------------------
