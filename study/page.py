@@ -11,6 +11,7 @@ from candidates import REFERENCE
 from claims import SHORT, findings, said
 from intervals import holm
 from outcomes import Outcomes
+from propagation import DEPTH, MIDDLE, SEEDS, WIDTH
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).parent / "results.json"
@@ -139,7 +140,8 @@ def gradients(outcomes: Outcomes) -> Iterator[str]:
         )
     head = ["", "Glorot", "predicted", "critical", "predicted"]
     yield from table(head, rows)
-    yield "\nMeasured in layers 3 to 18 of 20, of 400 units, five seeds.\n"
+    first, last = (layer + 1 for layer in MIDDLE)
+    yield f"\nMeasured in layers {first} to {last} of {DEPTH}, of {WIDTH} units, {SEEDS} seeds.\n"
 
 
 def learnt(outcomes: Outcomes) -> Iterator[str]:

