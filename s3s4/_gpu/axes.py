@@ -1,14 +1,17 @@
 """Shapes and strides of arrays, wherever they lie: how few axes a walk over them needs."""
 
 from collections.abc import Sequence
-from typing import Any
 
 
-def broadcast_strides(array: Any, shape: Sequence[int]) -> list[int]:
-    missing = len(shape) - len(array.shape)
+def broadcast_strides(
+    layout: tuple[Sequence[int], Sequence[int]], shape: Sequence[int]
+) -> list[int]:
+    """The strides of an array, given by its shape and strides, that is broadcast to a shape."""
+    lengths, strides = layout
+    missing = len(shape) - len(lengths)
     return [0] * missing + [
         0 if length == 1 and wanted != 1 else stride
-        for length, stride, wanted in zip(array.shape, array.strides, shape[missing:], strict=True)
+        for length, stride, wanted in zip(lengths, strides, shape[missing:], strict=True)
     ]
 
 

@@ -53,8 +53,12 @@ def contiguous(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
 
 
 @lru_cache
+def _of_module(name: str) -> str:
+    return name.partition(".")[0]
+
+
 def _library(kind: type) -> str:
-    return kind.__module__.partition(".")[0]
+    return _of_module(kind.__module__)
 
 
 def _of_numba(array: Any) -> Operand:

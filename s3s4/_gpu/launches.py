@@ -107,19 +107,26 @@ def launch_alike(
             device, (blocks, 1), stream, values
         )
         return
-    lengths, strides = joined(shape, [broadcast_strides(a, shape) for a in memory])
-    if len(lengths) > len(AXES):
-        raise ValueError(f"on the GPU an array may have {len(AXES)} axes that do not run on")
-    lengths = padded(lengths, len(AXES), 1)
-    views = [
-        a.passed(lengths, padded(s, len(AXES), 0)) for a, s in zip(memory, strides, strict=True)
-    ]
+    lengths, strides, index = _walked(shape, tuple([(a.shape, a.strides) for a in memory]))
+    views = [a.passed(lengths, s) for a, s in zip(memory, strides, strict=True)]
     blocks = min(-(-n // THREADS), most_blocks(device))
-    index = index_type(lengths, strides)
     form = f"walk{NUMBERS}" if given else "walk"
     values = [*steps_of(blocks * THREADS, lengths, index), *chain(*views[:start]), *given]
     values += chain(*views[start:])
     kernel(function, form, scalar, usual, index).launch(device, (blocks, 1), stream, values)
+
+
+@lru_cache(maxsize=1024)
+def _walked(
+    shape: tuple[int, ...], layouts: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+) -> tuple[list[int], list[list[int]], Any]:
+    """Four axes: lengths, strides of arrays of some shapes and strides, the type of an index."""
+    lengths, strides = joined(shape, [broadcast_strides(one, shape) for one in layouts])
+    if len(lengths) > len(AXES):
+        raise ValueError(f"on the GPU an array may have {len(AXES)} axes that do not run on")
+    lengths = padded(lengths, len(AXES), 1)
+    strides = [padded(s, len(AXES), 0) for s in strides]
+    return lengths, strides, index_type(lengths, strides)
 
 
 def index_type(lengths: Sequence[int], strides: Sequence[Sequence[int]]) -> Any:

@@ -170,9 +170,10 @@ def backward(name: str, grad_output: Any, x: Any, parameters: Sequence[Any]) -> 
         shape, stream = first.shape, first.stream
         gradient = _operand("grad_output", grad_output, first)
         given = [_parameter("a parameter", p, first) for p in parameters]
-        if np.broadcast_shapes(*(np.shape(a) for a in (first, gradient, *given))) != shape:
+        shapes = [a.shape for a in (gradient, *given) if a.shape not in ((), shape)]
+        if shapes and np.broadcast_shapes(shape, *shapes) != shape:
             raise ValueError("on the GPU x must have the shape of the result")
-        result = [foreign.like(x, first, np.shape(v)) for v in (first, *given)]
+        result = [foreign.like(x, first, v.shape) for v in (first, *given)]
         targets = [_operand("out", r, first) for r in result]
         others, is_awaited = _before([first, gradient, *given, *targets], stream)
         gradients(function, [gradient, first, *given], targets, stream)

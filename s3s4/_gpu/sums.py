@@ -5,6 +5,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -125,24 +126,42 @@ def _sums(
     if numbers and len(numbers) < len(arrays) - 2:
         arrays, numbers = written(arrays, address, stream), []
     memory = [*(a for a in arrays if not isinstance(a, np.generic)), target]
-    strides = [broadcast_strides(a, first.shape) for a in memory]
-    lengths: list[int] = []
-    views: list[list[int]] = [[] for _ in memory]
-    for is_kept in (True, False):
-        axes = [axis for axis, length in enumerate(own) if (length > 1) is is_kept]
-        few, steps = joined(
-            [first.shape[axis] for axis in axes], [[s[axis] for axis in axes] for s in strides]
-        )
-        if len(few) > len(AXES) // 2:
-            raise ValueError("on the GPU a parameter may be broadcast along two axes at most")
-        lengths += padded(few, len(AXES) // 2, 1)
-        for view, s in zip(views, steps, strict=True):
-            view += padded(s, len(AXES) // 2, 0)
+    layouts = tuple([(a.shape, a.strides) for a in memory])
+    lengths, views, index = _folded(first.shape, tuple(own), layouts)
     operands: list[Any] = [a.passed(lengths, view) for a, view in zip(memory, views, strict=True)]
-    index = index_type(lengths, views)
     usual = bool(numbers) and are_usual(numbers, real)
     form = f"reduce{NUMBERS}" if numbers else "reduce"
     values = [*steps_of(grid[1] * THREADS, lengths[2:], index), *chain(*operands[:-1])]
     values += [real(p) for p in numbers]
     values += chain(operands[-1], *partial)
     kernel(function, form, scalar, usual, index).launch(first.device, grid, stream, values)
+
+
+@lru_cache(maxsize=1024)
+def _folded(
+    shape: tuple[int, ...],
+    own: tuple[int, ...],
+    layouts: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...],
+) -> tuple[list[int], list[list[int]], Any]:
+    """Two axes that are kept and two that are summed: lengths, strides, and the type of an index.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    own : tuple of int
+        Lengths of the parameter, one for each axis.
+    layouts : tuple
+        Shape and strides of each array.
+    """
+    strides = [broadcast_strides(one, shape) for one in layouts]
+    lengths: list[int] = []
+    views: list[list[int]] = [[] for _ in layouts]
+    for is_kept in (True, False):
+        axes = [axis for axis, length in enumerate(own) if (length > 1) is is_kept]
+        few, steps = joined([shape[axis] for axis in axes], [[s[a] for a in axes] for s in strides])
+        if len(few) > len(AXES) // 2:
+            raise ValueError("on the GPU a parameter may be broadcast along two axes at most")
+        lengths += padded(few, len(AXES) // 2, 1)
+        for view, s in zip(views, steps, strict=True):
+            view += padded(s, len(AXES) // 2, 0)
+    return lengths, views, index_type(lengths, views)

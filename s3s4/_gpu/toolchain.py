@@ -12,6 +12,7 @@ The only importer of numba.
 import ctypes
 import pickle
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -41,6 +42,7 @@ if not SIMULATED:
     import numba_cuda
     from llvmlite import ir
     from numba.cuda import cgutils, extending, utils
+    from numba.cuda.cudadrv import devices
     from numba.cuda.cudadrv.devicearray import DeviceNDArray
     from numba.cuda.serialize import dumps
 
@@ -285,8 +287,8 @@ if SIMULATED:
         """The number of the device it lies on."""
         return 0
 
-    def new_array(array: Any, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
-        """A new array of Numba's."""
+    def new_array(beside: Any, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
+        """A new array of Numba's on the current device, where another one lies."""
         return cuda.device_array(shape, dtype)
 
     def prepared(python: Callable[..., Any], registers: int, cache: Any) -> Any:
@@ -333,17 +335,22 @@ else:
         """The number of the device it lies on."""
         return int(array.gpu_data.context.device.id)
 
-    def new_array(array: Any, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
-        """A new array of Numba's."""
-        alike = type(array) is DeviceNDArray and array.shape == shape and array.size
-        if not alike or not array.flags["C_CONTIGUOUS"]:
+    def new_array(beside: Any, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
+        """A new array of Numba's on the current device, where another one lies."""
+        if 0 in shape:
             return cuda.device_array(shape, dtype, stream=stream)
-        # What another has been through need not be found out again: it takes most of the time.
         made = object.__new__(DeviceNDArray)
-        made.__dict__.update(array.__dict__)
-        made.gpu_data = array.gpu_data.context.memalloc(array.alloc_size)
+        made.__dict__.update(_described(shape, dtype))
+        known = getattr(beside, "gpu_data", None)
+        context = devices.get_context() if known is None else known.context
+        made.gpu_data = context.memalloc(made.alloc_size)
         made.stream = stream
         return made
+
+    @lru_cache
+    def _described(shape: tuple[int, ...], dtype: Any) -> dict[str, Any]:
+        """What is the same of all new arrays of a shape: finding it out takes most of the time."""
+        return {**vars(cuda.device_array(shape, dtype)), "gpu_data": None}
 
     def prepared(python: Callable[..., Any], registers: int, cache: Any) -> Any:
         """What `loaded` makes a kernel of: one that asks its cache before it compiles."""

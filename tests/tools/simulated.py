@@ -22,6 +22,7 @@ import oracle
 import s3s4
 from s3s4 import _cpu, _devices, _gpu
 from s3s4._gpu import foreign, launches, on_host, stored, toolchain
+from s3s4._gpu import sums as sums_of_gradients
 from s3s4._gpu.kernels import THREADS, width
 from s3s4._measured import cache as _cache
 from support import (
@@ -185,10 +186,18 @@ def layouts(dtypes=DTYPES):
 def wide():
     """The same with indices of 64 bits, as axes beyond 2^30 need them."""
     before, launches.NARROW = launches.NARROW, 0
+    forgotten()
     try:
         return layouts([np.float32]) + gradients([np.float32], ACTIVATION_KINDS)
     finally:
         launches.NARROW = before
+        forgotten()
+
+
+def forgotten():
+    """Forget which layouts take which indices."""
+    launches._walked.cache_clear()
+    sums_of_gradients._folded.cache_clear()
 
 
 def view(array):
