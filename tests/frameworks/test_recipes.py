@@ -19,6 +19,8 @@ NEEDS = {
     "DuckDB": "duckdb",
     "Transformers": "transformers",
     "timm": "timm",
+    "Flax NNX": "flax",
+    "Equinox": "equinox",
 }
 OPERATORS = """
 import torch
