@@ -67,13 +67,14 @@ class Primitives:
         return self._where(is_far, u, self._sqrt(near * near + b))
 
     def sinc_product(self, k: Array, u: Array) -> Array:
-        """sin(t) / t with t = k u, near 0 by Taylor's series, which has slopes there."""
+        """sin(t) / t with t = k u, by Taylor's series near 0, for its slopes; 0 at infinity."""
         size = self.minimum(self.abs(k * u), HUGE)
         is_near = size < 0.1
         far, near = self.where(is_near, 1.0, size, size), self.where(is_near, size, 0.0, size)
         square = near * near
         series = 1 - square / 6 * (1 - square / 20 * (1 - square / 42 * (1 - square / 72)))
-        return self._where(is_near, series, self._sin(far) / far)
+        wave = self.where(size >= HUGE, 0.0, self._sin(far) / far, size)
+        return self._where(is_near, series, wave)
 
     def tanh_rest(self, u: Array) -> Array:
         """(u - tanh u) / u^3 for u <= 1, constant beyond."""

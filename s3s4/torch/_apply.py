@@ -7,15 +7,25 @@ import torch
 from torch import Tensor
 
 from s3s4._table import TABLE
-from s3s4.torch._ops import PLAIN, expressions, in_operations, plainly, transformed, unobserved
+from s3s4.torch import _ops
+from s3s4.torch._ops import (
+    PLAIN,
+    PLAINLY,
+    expressions,
+    in_operations,
+    takes_functions,
+    transformed,
+    unobserved,
+)
+from s3s4.torch._ruled import ruled
 from s3s4.torch._short import short
 from s3s4.torch._stored import HALF
 
 OPERATORS = {name: getattr(torch.ops.s3s4, name).default for name in TABLE}
-TRACED = {name: getattr(torch.ops.s3s4_traced, name).default for name in TABLE}
+TRACED = {name: getattr(getattr(torch.ops, _ops.TRACED), name).default for name in TABLE}
 NUMBERS = (float, int, torch.SymFloat, torch.SymInt)
-EXPRESSIONS = {name: expressions(name)[0] for name in TABLE}
-PLAINLY = {name: plainly(name) for name in TABLE}
+EXPRESSIONS = {name: expressions(name) for name in TABLE}
+RULED = {name: ruled(OPERATORS[name], backward) for name, (_, backward) in EXPRESSIONS.items()}
 SHORT = {name: in_operations(short(name)) for name in TABLE}
 COMPUTED = {dtype: dtype for dtype in (torch.float32, torch.float64)}
 COMPUTED |= dict.fromkeys(HALF, torch.float32)
@@ -32,16 +42,15 @@ def apply(name: str, input: Tensor, inplace: bool, *parameters: Tensor | float) 
     TypeError
         If input is no tensor of a floating type, or a parameter neither such a tensor nor a number.
     """
-    if not (torch.compiler.is_compiling() or inplace) and type(input) in PLAIN and unobserved():
+    if not inplace and unobserved() and on_cpu(input):
         value: Any
         variables = [input]
         recorded = input.requires_grad
         dtype = COMPUTED.get(input.dtype)
         for value in parameters:
-            kind = type(value)
-            if kind is float and value and input.is_cpu:
+            if type(value) is float and value:
                 value = number(value, dtype)
-            elif kind not in PLAIN or value.dtype is not dtype:
+            elif not on_cpu(value) or value.dtype is not dtype:
                 break
             elif value.requires_grad:
                 recorded = True
@@ -54,6 +63,11 @@ def apply(name: str, input: Tensor, inplace: bool, *parameters: Tensor | float) 
         return evaluate(name, variables)
     # What is overwritten would be missing in the backward pass.
     return input.copy_(evaluate(name, [input.clone(), *variables[1:]]))
+
+
+def on_cpu(value: Any) -> bool:
+    """Whether it is a tensor, of no class of its own, in the CPU's memory."""
+    return type(value) in PLAIN and value.is_cpu
 
 
 @lru_cache
@@ -91,9 +105,11 @@ def evaluate(name: str, variables: list[Tensor]) -> Tensor:
         return (SHORT if torch.compiler.is_exporting() else TRACED)[name](*variables)
     if torch.jit.is_tracing():
         return SHORT[name](*variables)
+    if takes_functions():
+        return RULED[name](*variables)
     if transformed():
-        return EXPRESSIONS[name](*variables)
-    if unobserved() and all(type(one) in PLAIN for one in variables):
+        return EXPRESSIONS[name][0](*variables)
+    if unobserved() and all(map(on_cpu, variables)):
         recorded = _grad_enabled() and any(one.requires_grad for one in variables)
         return PLAINLY[name][recorded](*variables)
     return OPERATORS[name](*variables)

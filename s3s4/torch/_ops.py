@@ -7,14 +7,19 @@ Design:
   PyTorch documents (register_autograd, an autograd.Function alone) give zeros without a word where
   torch.compile meets torch.func. In plain autograd it is a Function that saves the inputs alone;
   within functorch, in forward mode and for second derivatives it is the expressions.
-- torch.ops.s3s4_traced.<name> is the same to a compiler: the textbook's short form, with the
-  formulas' own first derivatives, all of which can be fused with what stands around them.
-- torch.ops.s3s4_plain.<name> knows neither autograd nor transforms, which its caller has ruled out:
-  through a kernel in Python a call takes several times as long as a thousand elements.
+- torch.ops.s3s4_traced_<fingerprint>.<name> is the same to a compiler: the textbook's short form,
+  with first derivatives of our own, all of which can be fused with what stands around them. PyTorch
+  keeps what it compiled on disk, by the names of operators: what they compute is part of the name.
+- torch.ops.s3s4_plain.<name> has no kernel but the CPU's, and its caller rules out all else: a
+  call through a kernel in Python takes several times as long as a thousand elements. They are
+  registered when they are first used, which takes as long as importing this.
 """
 
 import ctypes
 import sys
+import threading
+import zlib
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,11 +27,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from s3s4 import _array_forms
+from s3s4 import _array_forms, _textbook
 from s3s4._array_primitives import Primitives
+from s3s4._cpu import version
 from s3s4._table import TABLE
-from s3s4.torch import _operators
-from s3s4.torch._short import short
+from s3s4.torch import _operators, _short
+from s3s4.torch._short import PRODUCTS, short
 from s3s4.torch._stored import Kernel, gradients, in_single, stored
 
 TAGS = (torch.Tag.pt2_compliant_tag,)
@@ -37,11 +43,11 @@ SHIM = {"darwin": "libtorch_cpu.dylib", "win32": "torch_cpu.dll"}.get(
 """The library that has PyTorch's C interface."""
 library = torch.library.Library("s3s4", "DEF")
 plain_library = torch.library.Library("s3s4_plain", "DEF")
-traced_library = torch.library.Library("s3s4_traced", "DEF")
 
 _level = torch._C._functorch.maybe_current_level
 _modes = torch._C._len_torch_dispatch_stack
 _is_tracing = torch._C._is_tracing
+_transforms: Any = torch._functorch.eager_transforms
 _forward_ad = torch.autograd.forward_ad
 _below_autograd: Any = torch._C._AutoDispatchBelowAutograd
 
@@ -51,9 +57,15 @@ def transformed() -> bool:
     return _level() is not None or _forward_ad._current_level >= 0
 
 
+def takes_functions() -> bool:
+    """Whether torch.func alone is, and differentiates a Function rightly."""
+    forward = _transforms.JVP_NESTING
+    return _level() is not None and (forward == 1 or _forward_ad._current_level < 0)
+
+
 def unobserved() -> bool:
     """Whether nothing but plain autograd listens to what is called."""
-    return not (_modes() or _is_tracing() or transformed() or torch.compiler.is_compiling())
+    return not (torch.compiler.is_compiling() or _modes() or _is_tracing() or transformed())
 
 
 def constant(value: float, like: Tensor) -> Tensor:
@@ -62,6 +74,19 @@ def constant(value: float, like: Tensor) -> Tensor:
 
 
 PRIMITIVES = Primitives(torch, constant)
+
+
+def fingerprint(*paths: str | None) -> str:
+    """What tells the text of some files from any other; in a frozen application, the version."""
+    digest = zlib.crc32(version.encode())
+    for path in filter(None, paths):
+        with suppress(OSError):
+            digest = zlib.crc32(Path(path).read_bytes(), digest)
+    return f"{digest:08x}"
+
+
+TRACED = f"s3s4_traced_{fingerprint(_array_forms.__file__, _short.__file__, _textbook.__file__)}"
+traced_library = torch.library.Library(TRACED, "DEF")
 
 
 def in_operations(form: Kernel) -> Kernel:
@@ -77,6 +102,11 @@ def expressions(name: str) -> tuple[Kernel, Kernel]:
     """The value and g times each derivative, in operations of PyTorch."""
     of_value = partial(getattr(_array_forms, name), PRIMITIVES)
     of_products = partial(getattr(_array_forms, f"{name}_backward"), PRIMITIVES)
+    return in_operations(of_value), summing(of_products)
+
+
+def summing(of_products: Kernel) -> Kernel:
+    """The gradients of tensors of any precision, of g times each derivative."""
 
     def backward(g: Tensor, *variables: Tensor) -> Any:
         products = of_products(*in_single((g, *variables)))
@@ -87,7 +117,7 @@ def expressions(name: str) -> tuple[Kernel, Kernel]:
         )
         return gradients(summed, variables)
 
-    return in_operations(of_value), backward
+    return backward
 
 
 def empty_output(x: Tensor, *parameters: Tensor) -> Tensor:
@@ -101,11 +131,16 @@ def empty_gradients(g: Tensor, *variables: Tensor) -> Any:
     return gradients(tuple(map(torch.empty_like, variables)), variables)
 
 
+def signature(name: str) -> tuple[str, str]:
+    """What an activation takes, and its gradients."""
+    parameters = TABLE[name].parameters
+    variables = "".join(f", Tensor {parameter}" for parameter in parameters)
+    return f"Tensor input{variables}", ", ".join(["Tensor"] * (1 + len(parameters)))
+
+
 def define(name: str) -> None:
     """Register the operators of an activation."""
-    parameters = "".join(f", Tensor {parameter}" for parameter in TABLE[name].parameters)
-    variables = f"Tensor input{parameters}"
-    gradients = ", ".join(["Tensor"] * (1 + len(TABLE[name].parameters)))
+    variables, gradients = signature(name)
     value, backward = expressions(name)
 
     library.define(f"{name}({variables}) -> Tensor", tags=TAGS)
@@ -113,43 +148,49 @@ def define(name: str) -> None:
     for suffix, text, meta in (("", value, empty_output), ("_backward", backward, empty_gradients)):
         library.impl(name + suffix, meta, "Meta")
         library.impl(name + suffix, text, "CompositeExplicitAutograd")
-        library.impl(name + suffix, text, "FuncTorchBatched")
+    _operators.implement("s3s4", name)
     below = getattr(torch.ops.s3s4, name).default
     below_backward = getattr(torch.ops.s3s4, f"{name}_backward").default
+    torch.library.register_vmap(f"s3s4::{name}", batched(below), lib=library)
+    library.impl(f"{name}_backward", backward, "FuncTorchBatched")
     recorded = function(below, below_backward)
     library.impl(name, at_autograd(below, value, recorded), "Autograd")
     library.impl(f"{name}_backward", at_autograd(below_backward, backward, backward), "Autograd")
-
-    def chosen(g: Tensor, *rest: Any) -> Any:
-        return backward(g, *rest[:-1])
-
-    plain_library.define(f"{name}({variables}) -> Tensor")
-    wanted = "int wanted"
-    plain_library.define(
-        f"{name}_backward(Tensor grad_output, {variables}, {wanted}) -> ({gradients})"
-    )
-    plain_library.impl(name, value, "CompositeExplicitAutograd")
-    plain_library.impl(f"{name}_backward", chosen, "CompositeExplicitAutograd")
-    for suffix in ("", "_backward"):
-        plain_library.impl(name + suffix, torch.library.fallthrough_kernel, "Autograd")
 
     traced_library.define(f"{name}({variables}) -> Tensor", tags=TAGS)
     textbook = in_operations(short(name))
     traced_library.impl(name, textbook, "CompositeExplicitAutograd")
     traced_library.impl(name, value, "FuncTorchBatched")
-    recorded = function(textbook, backward)
+    recorded = function(textbook, summing(PRODUCTS[name]) if name in PRODUCTS else backward)
     traced_library.impl(name, at_autograd(textbook, value, recorded), "Autograd")
 
 
-def implement() -> None:
-    """Have the kernels run on the CPU."""
+def batched(operator: Kernel) -> Kernel:
+    """How torch.vmap calls it: elements know nothing of axes."""
+
+    def rule(_: Any, axes: tuple[int | None, ...], *given: Tensor) -> Any:
+        pairs = list(zip(given, axes, strict=True))
+        dimensions = max(one.dim() - (axis is not None) for one, axis in pairs)
+        moved = []
+        for one, axis in pairs:
+            if axis is not None:
+                first = one.movedim(axis, 0)
+                missing = [1] * (1 + dimensions - first.dim())
+                one = first.reshape(first.shape[0], *missing, *first.shape[1:])
+            moved.append(one)
+        return operator(*moved), 0
+
+    return rule
+
+
+def find_kernels() -> None:
+    """Find what the kernels on the CPU need of PyTorch."""
     shim = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / SHIM))
 
     def find(name: str) -> int | None:
         return ctypes.cast(getattr(shim, name), ctypes.c_void_p).value
 
-    for namespace in ("s3s4", "s3s4_plain"):
-        _operators.implement(find, namespace)
+    _operators.find_functions(find)
 
 
 def function(value: Kernel, backward: Kernel) -> Kernel:
@@ -171,8 +212,31 @@ def function(value: Kernel, backward: Kernel) -> Kernel:
     return recorded
 
 
+class Plainly(dict[str, tuple[Kernel, Kernel]]):
+    """Of each activation what nobody else listens to: without gradients, and recorded."""
+
+    lock = threading.Lock()
+
+    def __missing__(self, name: str) -> tuple[Kernel, Kernel]:
+        with self.lock:
+            if name not in self:
+                self[name] = plainly(name)
+        return self[name]
+
+
+PLAINLY = Plainly()
+
+
 def plainly(name: str) -> tuple[Kernel, Kernel]:
-    """What nobody else listens to: without gradients, and recorded by autograd."""
+    """The kernels on the CPU, of an operator of their own, without gradients and recorded."""
+    variables, gradients = signature(name)
+    for schema in (
+        f"{name}({variables}) -> Tensor",
+        f"{name}_backward(Tensor grad_output, {variables}, int wanted) -> ({gradients})",
+    ):
+        defined = plain_library.define(schema)
+        plain_library.impl(defined, torch.library.fallthrough_kernel, "Autograd")
+    _operators.implement("s3s4_plain", name)
     value = getattr(torch.ops.s3s4_plain, name).default
     plain_backward = getattr(torch.ops.s3s4_plain, f"{name}_backward").default
     operator_backward = getattr(torch.ops.s3s4, f"{name}_backward").default
@@ -220,6 +284,6 @@ def at_autograd(below: Kernel, transformable: Kernel, differentiable: Kernel) ->
     return kernel
 
 
+find_kernels()
 for _name in TABLE:
     define(_name)
-implement()

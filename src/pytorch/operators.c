@@ -307,34 +307,37 @@ static int find_shim(PyObject *find) {
     return 0;
 }
 
-static PyObject *implement(PyObject *module, PyObject *arguments) {
-    PyObject *find;
-    const char *space; /* of operators */
-    Library library;
+static PyObject *find_functions(PyObject *module, PyObject *find) {
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "Os", &find, &space)) return NULL;
     if (find_shim(find) < 0 || find_kernels() < 0) return NULL;
     cpu = shim.aoti_torch_device_type_cpu();
     dtypes[S3S4_F32] = shim.aoti_torch_dtype_float32();
     dtypes[S3S4_F64] = shim.aoti_torch_dtype_float64();
     dtypes[S3S4_F16] = shim.aoti_torch_dtype_float16();
     dtypes[S3S4_BF16] = shim.aoti_torch_dtype_bfloat16();
-    bool failed = shim.aoti_torch_library_init_impl(space, "CPU", __FILE__, __LINE__, &library);
-    for (int i = 0; i < S3S4_OPERATORS && !failed; i++)
-        failed =
-            shim.aoti_torch_library_impl(library, operators[i].name, operators[i].on_value) ||
-            shim.aoti_torch_library_impl(library, operators[i].backward, operators[i].on_backward);
-    if (failed) {
-        PyErr_Format(PyExc_ImportError, "PyTorch refused the kernels of %s", space);
-        return NULL;
-    }
-    Py_RETURN_NONE; /* the library lives as long as the process: PyTorch would drop its kernels */
+    Py_RETURN_NONE;
+}
+
+static PyObject *implement(PyObject *module, PyObject *arguments) {
+    const char *space, *name;
+    Library library; /* lives as long as the process: PyTorch would drop its kernels */
+    int i = 0;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "ss", &space, &name)) return NULL;
+    while (i < S3S4_OPERATORS && strcmp(operators[i].name, name)) i++;
+    if (i == S3S4_OPERATORS || !functions[i].value ||
+        shim.aoti_torch_library_init_impl(space, "CPU", __FILE__, __LINE__, &library) ||
+        shim.aoti_torch_library_impl(library, name, operators[i].on_value) ||
+        shim.aoti_torch_library_impl(library, operators[i].backward, operators[i].on_backward))
+        return PyErr_Format(PyExc_ImportError, "PyTorch refused the kernels of %s::%s", space, name);
+    Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
+    {"find_functions", find_functions, METH_O,
+     "Find all functions; the argument gives the address of one of PyTorch's C interface."},
     {"implement", implement, METH_VARARGS,
-     "Register the kernels of every operator of a namespace.\n\n"
-     "find gives the address of a function of PyTorch's C interface."},
+     "Register the kernels of an operator, given its namespace and name, and of its backward."},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef module = {
