@@ -16,7 +16,7 @@ from numpy import ndarray
 from s3s4 import _containers, _cpu, _explain, _gradients, _offload, _route
 from s3s4._cpu import arrays
 from s3s4._description import Described, documentation, signature
-from s3s4._device_arrays import lies_on_device, on_host
+from s3s4._device_arrays import lies_on_device, on_host, require_beside
 from s3s4._route import GPU, KERNELS, SMALL
 from s3s4._table import TABLE, Entry
 
@@ -192,6 +192,10 @@ class Activation(Described):
         device = named.pop("device", None)
         if named:
             raise self._unexpected(parameters, named)
+        for value in (grad_output, *values):
+            if type(value) not in SIMPLE:
+                require_beside(("x", "grad_output", *self._names), (x, grad_output, *values))
+                break
         road, found = _route.of_backward(grad_output, x, values, device)
         if road is KERNELS:
             grad, x, *floats = found
@@ -223,6 +227,7 @@ class Activation(Described):
             known is not None
             and x.size < SMALL
             and given <= len(known)
+            and (not given or SIMPLE.issuperset(map(type, parameters)))
             and (not options or (len(options) == 1 and "out" in options))
         ):
             try:
@@ -275,6 +280,7 @@ class Activation(Described):
         """Other libraries' arrays: whether that was all, the result or x, and the parameters."""
         names = ("x", *self._names)
         values = [on_host(n, v) for n, v in zip(names, (x, *parameters), strict=True)]
+        require_beside(names, values)
         contained = [v for v in values if _containers.is_contained(v)]
         if not contained:
             return False, values[0], tuple(values[1:])

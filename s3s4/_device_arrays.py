@@ -1,5 +1,6 @@
 """Where an array of another library lies, told without CUDA and without touching its memory."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,3 +44,26 @@ def on_host(name: str, value: Any) -> Any:
     if not hasattr(kind, "__dlpack__") or any(hasattr(kind, way) for way in UNDERSTOOD):
         return value
     return value if lies_on_device(value) else np.from_dlpack(value)
+
+
+def require_beside(names: Sequence[str], values: Sequence[Any]) -> None:
+    """Refuse a parameter on a GPU beside an x on the host, which would be copied in silence.
+
+    Parameters
+    ----------
+    names : sequence of str
+    values : sequence
+        x first.
+
+    Raises
+    ------
+    TypeError
+    """
+    if lies_on_device(values[0]):
+        return
+    for name, value in zip(names, values, strict=True):
+        if lies_on_device(value):
+            raise TypeError(
+                f"{name} is on the GPU and {names[0]} is not: move {names[0]} there, or {name} "
+                "to the host"
+            )

@@ -3,7 +3,7 @@
 # Design:
 # - The driver is asked first, through ctypes: that takes no import and no compiler. Where it is
 #   missing, or shows no device, nobody who did not ask for a GPU hears of it.
-# - CUDA does not survive a fork: a child has no GPU.
+# - CUDA does not survive a fork: a child of a process that began it has no GPU, whoever began it.
 
 import ctypes
 import importlib.util
@@ -11,6 +11,8 @@ import os
 import sys
 import threading
 import warnings
+from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 
 from s3s4._errors import GPUUnavailable
@@ -18,9 +20,10 @@ from s3s4._errors import GPUUnavailable
 OLDEST_DRIVER = 12000
 NO_DEVICE = 100  # what cuInit says where there is none
 WHEELS = "install s3s4[gpu] for a driver of CUDA 13, s3s4[gpu-cu12] for one of CUDA 12"
-
-
-_pid = os.getpid()
+WITHOUT_WHEELS = f"numba-cuda does not work here; {WHEELS}"
+AFTER_A_FORK = "CUDA cannot be used after a fork: start the process anew (spawn)"
+DRIVER = Path("/proc/driver/nvidia")
+NOT_INITIALIZED = 3  # what cuInit says in a child of a process that began CUDA
 
 
 class _State:
@@ -33,6 +36,13 @@ class _State:
         self.known = False
         self.is_there = False
         self.warned = False
+        self.process: int | None = None
+        """The process that began CUDA here."""
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this is a child of the process that began CUDA."""
+        return self.process is not None and self.process != os.getpid()
 
 
 _state = _State()
@@ -46,8 +56,8 @@ def gpu() -> ModuleType:
     GPUUnavailable
         If there is none, with the reason and what to install.
     """
-    if os.getpid() != _pid:
-        raise GPUUnavailable("CUDA cannot be used after a fork: start the process anew (spawn)")
+    if _state.is_inherited:
+        raise GPUUnavailable(AFTER_A_FORK)
     if not _state.known:
         with _state.lock:
             if not _state.known:
@@ -78,7 +88,17 @@ def status() -> str:
 
 def is_out_of_question() -> bool:
     """Whether it is known already that there is no GPU here."""
-    return os.getpid() != _pid or (_state.known and _state.gpu is None)
+    return _state.is_inherited or (_state.known and _state.gpu is None)
+
+
+def identity() -> list[str]:
+    """What tells one machine's GPUs from another's, without CUDA: as far as Linux says it."""
+    texts = [os.environ.get("CUDA_VISIBLE_DEVICES", "")]
+    for path in [DRIVER / "version", *sorted((DRIVER / "gpus").glob("*/information"))]:
+        with suppress(OSError):
+            lines = path.read_text("utf-8", "replace").splitlines()
+            texts += [line for line in lines if line.startswith(("NVRM", "Model", "GPU UUID"))]
+    return texts
 
 
 def is_there() -> bool:
@@ -105,8 +125,9 @@ def _find() -> None:
     except GPUUnavailable as error:
         _state.reason = str(error)
     except Exception as error:
-        # A wrong wheel can fail in any way while it is imported.
-        _state.reason = f"numba-cuda does not work here; {WHEELS}: {type(error).__name__}: {error}"
+        # A wrong wheel can fail in any way while it is imported, and so can the driver.
+        cause = "the NVIDIA driver fails" if "CUDA_ERROR" in str(error) else WITHOUT_WHEELS
+        _state.reason = f"{cause}: {type(error).__name__}: {error}"
 
 
 def _ask_driver() -> None:
@@ -122,8 +143,11 @@ def _ask_driver() -> None:
         driver = ctypes.CDLL(name)
     except OSError:
         raise GPUUnavailable(f"no NVIDIA driver ({name}) is installed") from None
+    _state.process = os.getpid()
     version, count = ctypes.c_int(0), ctypes.c_int(0)
     code = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    if code == NOT_INITIALIZED:
+        raise GPUUnavailable(AFTER_A_FORK)
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
     hint = "" if hidden is None else f"; CUDA_VISIBLE_DEVICES is {hidden!r}"
     if code == NO_DEVICE or not (code or count.value):

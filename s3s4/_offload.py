@@ -51,7 +51,7 @@ def evaluate(
         if auto:
             return None
         raise TypeError(
-            f"on the GPU {min(others)!r} has no meaning"
+            f"on the GPU {min(others)}= is not supported"
             if others
             else f"out must hold {count} arrays, not {len(outs)}"
         )

@@ -4,7 +4,7 @@
 # - A call on a small ndarray that names no device never gets here. For every other one each fact
 #   (where the arrays lie, their types, sizes and layout, what was asked for) is looked up once.
 # - Asked for nothing, or for "auto", a GPU is looked for by the first call that is large enough to
-#   gain from one.
+#   gain from one, as `calibrate` has found. CUDA is not begun to learn that none gains.
 #
 # Sizes that decide, and their units:
 #   SMALL                 elements of x       below it NumPy's ufunc, whatever the layout
@@ -209,12 +209,15 @@ def _worth_a_gpu(
         return None
     if _devices.is_out_of_question():
         return None
+    is_given = threshold is not None
+    if threshold is None:
+        threshold = _cutover.gpu_from(function, x.dtype)
+    if threshold is None or x.size < threshold:
+        return None
     try:
         backend = _devices.gpu()
     except GPUUnavailable as error:
         if _devices.is_there():
             _devices.fell_back(error, 5)
         return None
-    if threshold is None:
-        threshold = _cutover.gpu_from(backend, function, x.dtype)
-    return backend if threshold is not None and x.size >= threshold else None
+    return backend if is_given or not backend.SIMULATED else None

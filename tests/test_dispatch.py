@@ -56,7 +56,7 @@ def backend(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("S3S4_CACHE_DIR", str(tmp_path))
     state = _devices._State()
-    state.gpu, state.known = Backend(), True
+    state.gpu, state.known, state.process = Backend(), True, os.getpid()
     monkeypatch.setattr(_devices, "_state", state)
     monkeypatch.setattr(_cutover, "_state", _cutover._State())
     monkeypatch.setattr(_cutover, "_measure_threads", lambda *given: comparison(20_000))
@@ -70,7 +70,26 @@ def comparison(cutover):
     return _calibration.Comparison(("CPU", "GPU"), samples, (), cutover, "made up")
 
 
+def test_nothing_goes_to_a_gpu_that_was_not_measured(backend, monkeypatch):
+    """Nor is one looked for: CUDA would begin, which no child of this process survives."""
+    _devices._state.known = False
+    monkeypatch.setattr(_devices, "_find", None)
+    s3s4.s4(np.tile(X, 8))
+    assert backend.calls == 0
+
+
+def test_never_is_read_before_a_gpu_is_looked_for(backend, monkeypatch):
+    monkeypatch.setattr(_cutover, "_measure_gpu", lambda *given: comparison(None))
+    s3s4.calibrate()
+    _cutover._state.known.clear()
+    _devices._state.known = False
+    monkeypatch.setattr(_devices, "_find", None)
+    s3s4.s4(np.tile(X, 8))
+    assert backend.calls == 0
+
+
 def test_the_cutover_decides(backend):
+    s3s4.calibrate()
     s3s4.s4(X)
     assert backend.calls == 0
     assert_same_bits(s3s4.s4(np.tile(X, 2)), np.tile(_cpu.ufuncs["s4"](X, 5.0), 2))
@@ -160,6 +179,7 @@ def test_small_calls_ask_nothing(monkeypatch):
 
 @pytest.mark.parametrize("into_itself", [False, True])
 def test_an_error_falls_back_once(backend, into_itself):
+    s3s4.calibrate()
     backend.error = RuntimeError("unspecified launch failure")
     x = np.tile(X, 2)
     out = x if into_itself else None
@@ -180,6 +200,7 @@ def test_an_error_of_a_call_that_asked_for_it(backend):
 
 
 def test_memory_that_runs_out_costs_one_call(backend):
+    s3s4.calibrate()
     backend.error = MemoryError("none left")
     with pytest.warns(RuntimeWarning, match="none left"):
         s3s4.s4(np.tile(X, 2))
@@ -259,28 +280,6 @@ def test_dtypes_are_the_ufuncs(backend):
         assert s3s4.s4(x, device="gpu").dtype == s3s4.s4(x).dtype
 
 
-def test_one_thread_measures_and_no_other_waits(backend, monkeypatch):
-    measuring, done = threading.Event(), threading.Event()
-    count = []
-
-    def slow(*given):
-        count.append(1)
-        measuring.set()
-        assert done.wait(10)
-        return comparison(0)
-
-    monkeypatch.setattr(_cutover, "_measure_gpu", slow)
-    first = threading.Thread(target=s3s4.s4, args=(X,))
-    first.start()
-    assert measuring.wait(10)
-    s3s4.s4(X)
-    assert backend.calls == 0
-    done.set()
-    first.join()
-    s3s4.s4(X)
-    assert (backend.calls, len(count)) == (2, 1)
-
-
 def test_what_was_measured_is_kept(backend, monkeypatch):
     found = s3s4.calibrate()
     assert set(found.comparisons) == {
@@ -289,6 +288,10 @@ def test_what_was_measured_is_kept(backend, monkeypatch):
         for dtype in ("float16", "float32", "float64")
     } | {("threads", dtype) for dtype in ("float32", "float64")}
     assert "from 524,288 elements on" in str(found)
+    text = "an element takes the GPU 0.1 ns, both copies included, and the CPU 1 ns"
+    lines = _calibration.Line(0.0, 1e-9), _calibration.Line(1e-4, 1e-10)
+    known = _calibration.Comparison(("CPU", "GPU"), comparison(7).samples, lines, None, "made up")
+    assert text in str(_cutover.Calibration({("value", "float32"): known}, {}, "made up"))
     monkeypatch.setattr(_cutover, "_measure_gpu", lambda *given: comparison(7))
     assert "from 7 " not in str(s3s4.calibrate())
     _cutover._state.known.clear()
@@ -338,6 +341,7 @@ def test_a_real_measurement_ends_in_time(backend, monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_child_stays_on_the_cpu(backend):
+    s3s4.calibrate()
     pid = os.fork()
     if not pid:
         try:
@@ -380,12 +384,13 @@ class Driver:
     [
         (Driver(11040, 1), "for CUDA 11.4: install one for CUDA 12", True),
         (Driver(13000, 1, 999), "does not start (CUDA error 999", True),
+        (Driver(13000, 1, 3), "cannot be used after a fork", False),
         (Driver(13000, 1), "s3s4[gpu-cu12]", True),
         (Driver(13000, 0), "no device (CUDA error 0; CUDA_VISIBLE_DEVICES is '7')", False),
         (Driver(13000, 0, 100), "no device (CUDA error 100; CUDA_VISIBLE_DEVICES is '7')", False),
         (Driver(11040, 0, 100), "no device (CUDA error 100; CUDA_VISIBLE_DEVICES is '7')", False),
     ],
-    ids=["old driver", "error", "wrong wheel", "hidden", "none", "none, old driver"],
+    ids=["old driver", "error", "a parent's", "wrong wheel", "hidden", "none", "none, old driver"],
 )
 def test_why_there_is_no_gpu(driver, reason, is_there, monkeypatch):
     """Auto mode warns of a GPU that does not work, and only of one."""
@@ -396,6 +401,8 @@ def test_why_there_is_no_gpu(driver, reason, is_there, monkeypatch):
     monkeypatch.setitem(sys.modules, "s3s4._gpu", None)  # importing it fails
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
     monkeypatch.setenv("NUMBA_ENABLE_CUDASIM", "0")
+    monkeypatch.setenv("S3S4_CALIBRATE", "0")
+    monkeypatch.setattr(_cutover, "ASSUMED", 1)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         s3s4.s4(X)

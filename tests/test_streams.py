@@ -256,3 +256,79 @@ assert cuda.get_current_device().id == 0
 print(*driver.complaints(), "done")
 """
     assert on_two_devices(code) == ["done"]
+
+
+# --- Processes ----------------------------------------------------------------------------------
+
+
+def test_a_child_of_a_process_that_never_used_cuda():
+    code = """
+import os
+import numpy as np, s3s4
+from fakecuda import driver
+large = np.zeros(1 << 20, np.float32)
+s3s4.s4(large)
+assert "cuInit" not in driver.calls(), "auto mode has begun CUDA, which no child survives"
+pid = os.fork()
+if not pid:
+    right = (s3s4.s4(large[:9], device="gpu") == s3s4.s4(large[:9])).all()
+    os._exit(0 if right else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+s3s4.s4(large[:9], device="gpu")
+pid = os.fork()
+if not pid:
+    try:
+        s3s4.s4(large[:9], device="gpu")
+    except s3s4.GPUUnavailable as error:
+        os._exit(7 if "after a fork" in str(error) else 1)
+    os._exit(1)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    assert on_two_devices(code) == ["0", "7"]
+
+
+def test_a_child_of_a_process_in_which_another_library_began_cuda():
+    code = """
+import ctypes, os
+import numpy as np, s3s4
+assert not ctypes.CDLL("libcuda.so.1").cuInit(0)
+pid = os.fork()
+if not pid:
+    try:
+        s3s4.s4(np.zeros(9), device="gpu")
+    except s3s4.GPUUnavailable as error:
+        os._exit(7 if "after a fork" in str(error) else 1)
+    os._exit(1)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    assert on_two_devices(code) == ["7"]
+
+
+def test_a_device_without_memory_is_no_missing_package():
+    code = """
+import numpy as np, s3s4
+from fakecuda import driver
+with driver.setting(MEMORY=1):
+    try:
+        s3s4.s4(np.zeros(9), device="gpu")
+    except s3s4.GPUUnavailable as error:
+        print("memory" in str(error), "install" in str(error), "compile" in str(error))
+"""
+    assert on_two_devices(code) == ["True", "False", "False"]
+
+
+def test_a_parameter_on_the_device_beside_x_on_the_host():
+    k = cuda.to_device(K)
+    for call in (
+        lambda: s3s4.s4(X, k),
+        lambda: s3s4.s4(X, k, device="gpu"),
+        lambda: s3s4.s4.backward(X, X, k),
+        lambda: s3s4.s4.backward(k, X, 2.0),
+    ):
+        with pytest.raises(TypeError, match="is on the GPU and x is not"):
+            call()
+
+
+def test_options_that_a_gpu_has_not():
+    with pytest.raises(TypeError, match="where= is not supported"):
+        s3s4.s4(cuda.to_device(X), where=True)

@@ -39,6 +39,8 @@ def device() -> Device:
         raise GPUUnavailable(f"no driver or no device: {_first_line(error)}") from error
     try:
         on_host.evaluate("s3", np.zeros(1, np.float32), [], [None])
+    except MemoryError as error:
+        raise GPUUnavailable(f"the GPU has no memory left for a kernel: {error}") from error
     except Exception as error:
         # The driver's errors are of several packages' classes, and all say what CUDA calls them.
         reason = (

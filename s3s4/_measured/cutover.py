@@ -1,9 +1,9 @@
 """The sizes from which on the GPU, and the CPU's threads, are worth it: measured and kept."""
 
 # Design:
-# - What the GPU is worth is measured when it is first needed, by one thread; all others use the CPU
-#   meanwhile. What threads are worth is measured by `calibrate` alone: until then, and wherever
-#   nothing else is known, the constant of the kernels holds. No call waits for that.
+# - All is measured by `calibrate` alone, and no call waits for it. Until then no array of the host
+#   goes to a GPU: it loses more often than it wins there, and to find that out CUDA would have to
+#   begin, which no child of the process survives. For threads the constant of the kernels holds.
 # - Results are kept on disk under all that could change them. Those of the threads are handed to
 #   the kernels at import, so that whoever calls these (the front, a bare ufunc, somebody's C code)
 #   obeys them and no call looks for them.
@@ -37,7 +37,7 @@ ASSUMED = 1 << 22
 BUDGET, THREADS_BUDGET = 1.6, 2.0
 """Seconds that all measurements of the GPU together may take, and those of the threads.
 
-A call may wait for the first; on a machine that does nothing else the second take a tenth.
+On a machine that does nothing else the second take a tenth.
 """
 SIZES = [FLOOR << step for step in range(0, 8, 2)]
 THREADS_SIZES = [1 << step for step in range(10, 19, 2)]
@@ -72,7 +72,10 @@ class Calibration:
         self.gpu = gpu
 
     def __str__(self) -> str:
-        parts = [f"{kind}, {dtype}\n{c}" for (kind, dtype), c in self.comparisons.items()]
+        parts = [
+            f"{kind}, {dtype}\n{c}" + (_because(c) if kind in KINDS else "")
+            for (kind, dtype), c in self.comparisons.items()
+        ]
         parts += [f"{kind}, {dtype}: dropped, {why}" for (kind, dtype), why in self.dropped.items()]
         return "\n\n".join([*parts, f"gpu: {self.gpu}"])
 
@@ -85,6 +88,20 @@ class _State:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.known: dict[tuple[str, str], Comparison] = {}
+        self.unknown: set[tuple[str, str]] = set()
+        """Of what was not found on disk."""
+
+
+def _because(found: Comparison) -> str:
+    """Why the answer is what it is, in a sentence; empty if too little was measured."""
+    if not found.lines:
+        return ""
+    cpu, gpu = found.lines
+    return (
+        f"\nbecause an element takes the GPU {gpu.per_element * 1e9:.3g} ns, both copies included, "
+        f"and the CPU {cpu.per_element * 1e9:.3g} ns, and a call {gpu.latency * 1e6:.3g} us before "
+        "its first"
+    )
 
 
 _state = _State()
@@ -120,7 +137,7 @@ def calibrate(
         if _cpu.get_num_threads() > 1:
             for scalar in THREADED:
                 index = ("threads", np.dtype(scalar).name)
-                threads = _comparison(index, {}, _measure_threads, force, progress)
+                threads = _comparison(index, _key(index), _measure_threads, force, progress)
                 take(index, threads)
                 if threads.is_conclusive:
                     _use_threads(scalar, threads)
@@ -133,7 +150,8 @@ def calibrate(
                 for kind in KINDS:
                     for measured in _cpu.FLOATS:
                         index = (kind, np.dtype(measured).name)
-                        take(index, _of_gpu(backend, index, force, progress))
+                        measure = partial(_measure_gpu, backend)
+                        take(index, _comparison(index, _gpu_key(index), measure, force, progress))
         except GPUUnavailable as error:
             gpu = str(error)
     return Calibration(found, dropped, gpu)
@@ -142,32 +160,26 @@ def calibrate(
 # --- The GPU ---
 
 
-def gpu_from(backend: ModuleType, function: str, dtype: np.dtype) -> int | None:
-    """The size from which on the GPU computes a function of host arrays; None is never."""
-    if backend.SIMULATED:
-        return None
+def gpu_from(function: str, dtype: np.dtype) -> int | None:
+    """The size from which on the GPU computes a function of host arrays; None is never.
+
+    Never it is, too, where `calibrate` has not measured it.
+    """
     if os.environ.get("S3S4_CALIBRATE") == "0":
         return ASSUMED
     index = ("value_dx" if function.endswith("_value_dx") else "value", dtype.name)
-    known = _state.known.get(index)
-    if known is None:
-        # Another thread measures: it must not be disturbed, nor waited for.
-        if not _state.lock.acquire(blocking=False):
-            return None
-        try:
-            known = _of_gpu(backend, index, False, lambda kind, dtype, sample: None)
-        except MemoryError:  # for the arrays that would be timed: the next call may have it
-            return None
-        finally:
-            _state.lock.release()
-    return known.cutover
+    if index not in _state.known and index not in _state.unknown:
+        known = _kept(_gpu_key(index))
+        if known is None:
+            _state.unknown.add(index)
+        else:
+            _state.known[index] = known
+    found = _state.known.get(index)
+    return None if found is None else found.cutover
 
 
-def _of_gpu(
-    backend: ModuleType, index: tuple[str, str], force: bool, progress: Progress
-) -> Comparison:
-    key = {"gpu": list(backend.device())}
-    return _comparison(index, key, partial(_measure_gpu, backend), force, progress)
+def _gpu_key(index: tuple[str, str]) -> dict[str, Any]:
+    return {**_key(index), "gpu": _devices.identity()}
 
 
 def _measure_gpu(
@@ -266,7 +278,7 @@ def _example(dtype: np.dtype) -> tuple[str, list[Any]]:
 
 def _comparison(
     index: tuple[str, str],
-    more: dict[str, Any],
+    key: dict[str, Any],
     measure: Callable[[tuple[str, str], Callable[[Sample], object]], Comparison],
     force: bool,
     progress: Progress,
@@ -275,7 +287,6 @@ def _comparison(
     known = _state.known.get(index)
     if known is not None and known.is_conclusive and not force:
         return known
-    key = {**_key(index), **more}
     result = None if force else _kept(key)
     if result is None:
         result = measure(index, partial(progress, *index))
