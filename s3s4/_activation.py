@@ -18,14 +18,13 @@ from s3s4._cpu import arrays
 from s3s4._description import Described, documentation, signature
 from s3s4._device_arrays import lies_on_device, on_host, require_beside
 from s3s4._route import GPU, KERNELS, SMALL
+from s3s4._small import SIMPLE, SmallCalls
 from s3s4._table import TABLE, Entry
 
 UFUNC_OPTIONS = {"out", "where", "dtype", "casting", "order", "subok", "signature"}
-SIMPLE = frozenset({ndarray, float, int, bool, list, tuple, *np.sctypeDict.values()})
-"""Types that NumPy takes as they are."""
 
 
-class Activation(Described):
+class Activation(Described, SmallCalls):
     """An activation function with its derivatives, called like a NumPy ufunc.
 
     Calling it gives the values: ``activation(x, *parameters, out=None, **options)``. Parameters
@@ -45,34 +44,21 @@ class Activation(Described):
     __module__ = "s3s4"
 
     def __init__(self, name: str, entry: Entry) -> None:
-        super().__init__(name, entry.parameters, documentation(name, entry))
+        Described.__init__(self, name, entry.parameters, documentation(name, entry))
+        SmallCalls.__init__(
+            self, _cpu.ufuncs[name], entry.parameters, SMALL, _route.is_left_to_ufunc
+        )
         vars(self)["__signature__"] = signature(entry)
         self._derivatives = entry.derivatives
         self._second_derivatives: dict[tuple[str, ...], str] = {
             by: f"{name}_d{''.join(by)}" for by in entry.second_derivatives
         }
         self._names = tuple(entry.parameters)
-        self._pairs = tuple(entry.parameters.items())
-        self._weak = tuple(entry.parameters.values())
-        # NumPy takes an array of the right type faster than a Python number.
-        self._defaults = {
-            np.dtype(kind): tuple(np.array(v, kind) for v in entry.parameters.values())
-            for kind in "efdg"
-        }
-        self._ufunc = _cpu.ufuncs[name]
-
-    @property
-    def ufunc(self) -> np.ufunc:
-        """The ufunc of the values, which takes every parameter."""
-        return self._ufunc
+        self._value_dx = _cpu.ufuncs[f"{name}_value_dx"]
+        self._backward = f"{name}_backward"
 
     def __repr__(self) -> str:
         return f"<activation {self.name}{inspect.signature(self)}>"
-
-    def __call__(self, x: Any, *parameters: Any, **options: Any) -> Any:
-        if options and options.pop("derivative", False):
-            return self.derivative(x, *parameters, **options)
-        return self._run(self._ufunc, x, parameters, options)
 
     def derivative(self, x: Any, *parameters: Any, wrt: str = "x", **options: Any) -> Any:
         """The derivative by x or by a parameter, at each element.
@@ -102,7 +88,7 @@ class Activation(Described):
         """
         if wrt not in self._derivatives:
             raise ValueError(f"wrt must be one of {', '.join(self._derivatives)}, not {wrt!r}")
-        return self._run(_cpu.ufuncs[f"{self.name}_d{wrt}"], x, parameters, options)
+        return self._call(_cpu.ufuncs[f"{self.name}_d{wrt}"], x, parameters, options)
 
     def second_derivative(
         self, x: Any, *parameters: Any, wrt: str | tuple[str, str] = "x", **options: Any
@@ -147,7 +133,7 @@ class Activation(Described):
         if found is None:
             choice = ", ".join(self._derivatives)
             raise ValueError(f"wrt must be one of {choice}, or a pair of them, not {wrt!r}")
-        return self._run(_cpu.ufuncs[found], x, parameters, options)
+        return self._call(_cpu.ufuncs[found], x, parameters, options)
 
     def value_and_derivative(self, x: Any, *parameters: Any, **options: Any) -> tuple[Any, Any]:
         """The value and the derivative by x, in one pass that shares their exponentials.
@@ -165,11 +151,12 @@ class Activation(Described):
         value, derivative : ndarray or scalar
             Each of the broadcast shape.
         """
-        ufunc = _cpu.ufuncs[f"{self.name}_value_dx"]
-        value, derivative = self._run(ufunc, x, parameters, options)
+        value, derivative = self._call(self._value_dx, x, parameters, options)
         return value, derivative
 
-    def backward(self, grad_output: Any, x: Any, *parameters: Any, **named: Any) -> Any:
+    def backward(
+        self, grad_output: Any, x: Any, *parameters: Any, out: Any = None, **named: Any
+    ) -> Any:
         """The vector-Jacobian product: gradients of x and of each parameter, in one pass.
 
         Parameters
@@ -179,6 +166,9 @@ class Activation(Described):
         x : array_like
         *parameters : array_like
             The parameters of the activation, by position or name.
+        out : ndarray or tuple of ndarray and None, optional
+            Where to put the gradient of x, or every gradient in order, None where it is to be
+            made. It may be grad_output or x.
 
         Returns
         -------
@@ -187,53 +177,68 @@ class Activation(Described):
         grad_parameter : ndarray or scalar
             For each parameter, in order, of its shape. The sums are compensated, and the same for
             every number of threads. An activation without parameters returns grad_x alone.
+
+        Raises
+        ------
+        TypeError
+            If an argument does not hold real numbers, or out cannot hold the gradient.
+        ValueError
+            If shapes do not fit, or out is read-only.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from s3s4 import relu
+        >>> gradient = np.ones(3)
+        >>> relu.backward(gradient, np.array([-1.0, 2.0, 3.0]), out=gradient)
+        array([0., 1., 1.])
         """
-        values = self._bound(parameters, named)
+        values = self._bound(parameters, named) if named or self._names else parameters
         device = named.pop("device", None)
-        if named:
+        if named or len(values) > len(self._names):
             raise self._unexpected(parameters, named)
+        if device is None and type(x) is ndarray and x.size < SMALL:
+            gradients = _cpu.kernels.backward_of_few(self._backward, grad_output, x, values, out)
+            if gradients is not None:
+                return gradients if values else gradients[0]
         for value in (grad_output, *values):
             if type(value) not in SIMPLE:
                 require_beside(("x", "grad_output", *self._names), (x, grad_output, *values))
                 break
+        outs: tuple[Any, ...] = (None,) * (1 + len(values))
+        if out is not None:
+            outs = _gradients.outputs(out, ("x", *self._names))
         road, found = _route.of_backward(grad_output, x, values, device)
         if road is KERNELS:
             grad, x, *floats = found
-            gradients = arrays.backward(self.name, grad, x, floats)
+            if out is None:
+                gradients = arrays.backward(self.name, grad, x, floats)
+            else:
+                _containers.require_room((x, *floats), None, outs)
+                gradients = arrays.backward(self.name, grad, x, floats, outs)
+                gradients = _containers.handed_over(gradients, None, outs)
         elif road is GPU and lies_on_device(x):
+            if out is not None:
+                raise TypeError("out has no meaning for gradients of arrays on a GPU")
             gradients = found[0].backward_on_device(self.name, grad_output, x, values)
             return gradients if len(gradients) > 1 else gradients[0]
         else:
             names = ("grad_output", "x", *self._names)
             given = dict(zip(names, (grad_output, x, *values), strict=True))
             backend = found[0] if road is GPU else arrays
-            gradients = _gradients.gradients(self.name, self.parameters, given, backend)
-        gradients = tuple([g if getattr(g, "ndim", 1) else g[()] for g in gradients])
+            gradients = _gradients.gradients(self.name, self.parameters, given, outs, backend)
+        gradients = tuple(
+            [
+                g if o is not None or getattr(g, "ndim", 1) else g[()]
+                for g, o in zip(gradients, outs, strict=True)
+            ]
+        )
         return gradients if len(gradients) > 1 else gradients[0]
 
-    def _run(self, ufunc: np.ufunc, x: Any, parameters: tuple[Any, ...], options: Any) -> Any:
-        plain = type(x) is ndarray
-        known = self._defaults.get(x.dtype) if plain else None
-        given = len(parameters)
-        if given < len(self._names):
-            if options and not (len(options) == 1 and "out" in options):
-                for name, default in self._pairs[given:]:
-                    parameters += (options.pop(name, default),)
-            elif given or known is None:
-                parameters += self._weak[given:]
-            else:
-                parameters = known
-        if (
-            known is not None
-            and x.size < SMALL
-            and given <= len(known)
-            and (not given or SIMPLE.issuperset(map(type, parameters)))
-            and (not options or (len(options) == 1 and "out" in options))
-        ):
-            try:
-                return ufunc(x, *parameters, **options)
-            except (TypeError, ValueError, RuntimeError) as error:
-                raise self._explained(error, x, parameters, options) from None
+    def _run(
+        self, ufunc: np.ufunc, x: Any, parameters: tuple[Any, ...], options: Any, given: int
+    ) -> Any:
+        """A call that is not plain: as many of the parameters as `given` by position."""
         if given > len(self._names) or options.keys() & self._names:
             raise self._unexpected(parameters[:given], options)
         for value in (x, *parameters):
@@ -293,13 +298,13 @@ class Activation(Described):
         if any(map(_containers.is_frame, values)) and options.keys() <= {"device", "dtype"}:
 
             def column(x: Any, *parameters: Any) -> Any:
-                return self._run(ufunc, x, parameters, dict(options))
+                return self._call(ufunc, x, parameters, dict(options))
 
             return True, _containers.by_columns(column, values), ()
         if any(map(_containers.is_polars, values)) and options.keys() <= {"device", "dtype"}:
             taken = [_containers.take(n, v) for n, v in zip(names, values, strict=True)]
             plain = [one.array if one.rebuild else v for one, v in zip(taken, values, strict=True)]
-            result = self._run(ufunc, plain[0], tuple(plain[1:]), options)
+            result = self._call(ufunc, plain[0], tuple(plain[1:]), options)
             return True, _containers.rebuilt_from(taken, result), ()
         dtype = _gradients.exp_dtype(values[0], ())
         if dtype is not None and _containers.takes_ufuncs(values[0]):
@@ -331,7 +336,7 @@ class Activation(Described):
             np.asarray(v, np.float32) if _explain.is_narrow(getattr(v, "dtype", None)) else v
             for v in (x, *parameters)
         ]
-        results = self._run(ufunc, wide[0], tuple(wide[1:]), options)
+        results = self._call(ufunc, wide[0], tuple(wide[1:]), options)
         if any(getattr(v, "dtype", dtype) != dtype for v in parameters):
             return results
         if isinstance(results, tuple):

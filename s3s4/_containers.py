@@ -84,6 +84,47 @@ def without(array: ndarray, missing: ndarray, masked: bool) -> Any:
     return _as_masked(array, missing) if masked else _as_nan(array, missing)
 
 
+def require_room(results: Sequence[Any], missing: ndarray | None, outs: Sequence[Any]) -> None:
+    """Nothing, if arrays have room for results, or for whatever has their shapes and types.
+
+    Raises
+    ------
+    TypeError
+        If an array cannot hold its result's type, or what is missing in it.
+    ValueError
+        If an array has another shape.
+    """
+    for result, out in zip(results, outs, strict=True):
+        if out is None or out is result:
+            continue
+        if not isinstance(out, ndarray):
+            raise TypeError(f"out must be an array, not {type(out).__name__}")
+        if missing is not None and not is_masked(out):
+            raise TypeError("out must be a masked array: elements are masked or missing")
+        if out.shape != result.shape:
+            raise ValueError(f"out has shape {out.shape}, the result has {result.shape}")
+        if not np.can_cast(result.dtype, out.dtype, "same_kind"):
+            raise TypeError(f"out of {out.dtype} cannot hold {result.dtype}")
+
+
+def handed_over(
+    results: Sequence[Any], missing: ndarray | None, outs: Sequence[Any]
+) -> tuple[Any, ...]:
+    """Results, each in the array that was given for it; nothing is written unless all fit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `require_room` does.
+    """
+    require_room(results, missing, outs)
+    for result, out in zip(results, outs, strict=True):
+        if out is not None and out is not result:
+            with np.errstate(all="ignore"):
+                out[...] = result
+    return tuple([r if o is None else o for r, o in zip(results, outs, strict=True)])
+
+
 def is_frame(value: Any) -> bool:
     """Whether a value is a table of pandas' kind, whose columns have types of their own."""
     return hasattr(type(value), "isetitem")

@@ -28,10 +28,35 @@ def exp_dtype(x: Any, parameters: Sequence[Any]) -> np.dtype | None:
     return None
 
 
+def outputs(out: Any, variables: Sequence[str]) -> tuple[Any, ...]:
+    """The argument out as an array or None for each gradient.
+
+    Raises
+    ------
+    TypeError
+        If it is neither an array nor as many as there are gradients.
+    ValueError
+        If an array is read-only.
+    """
+    outs = out if isinstance(out, tuple) else (out,) + (None,) * (len(variables) - 1)
+    if len(outs) != len(variables):
+        names = ", ".join(variables)
+        raise TypeError(f"out must hold {len(variables)} arrays ({names}), not {len(outs)}")
+    for array in outs:
+        if array is None:
+            continue
+        if not isinstance(array, ndarray):
+            raise TypeError(f"out must be an array, not {type(array).__name__}")
+        if not array.flags.writeable:
+            raise ValueError("out is read-only")
+    return outs
+
+
 def gradients(
     name: str,
     defaults: Mapping[str, float],
     given: Mapping[str, Any],
+    outs: Sequence[ndarray | None],
     backend: ModuleType,
 ) -> tuple[Any, ...]:
     """Gradients of x and of every parameter, in one pass.
@@ -44,6 +69,8 @@ def gradients(
         Its parameters.
     given : mapping of str to array_like
         grad_output, x and the parameters.
+    outs : sequence of ndarray or None
+        Where to put the gradients.
     backend : module
         What sums arrays of one dtype: the CPU's or the GPU's.
 
@@ -66,9 +93,10 @@ def gradients(
         dtype = exp_dtype(found["x"], ()) or found["x"].dtype
         weak = {key: dtype.type(v) for key, v in given.items() if type(v) in NUMBERS}
         results = _by_derivatives(name, {**found, **weak}, {})
-        return tuple(
+        lazy = [
             _containers.rebuilt(one, g, None) for one, g in zip(variables, results, strict=True)
-        )
+        ]
+        return _containers.handed_over(lazy, None, outs)
     missing = _missing(list(taken.values()), shape)
     if missing is not None:
         for key in ("grad_output", "x"):
@@ -86,14 +114,15 @@ def gradients(
     else:
         results = _by_derivatives(name, found, {"dtype": work})
     container = _container(taken, shape)
-    return tuple(
+    put_back = [
         _put_back(
             container if index == 0 else one,
             _summed(result, one.array.shape).astype(dtype, copy=False),
             missing,
         )
         for index, (one, result) in enumerate(zip(variables, results, strict=True))
-    )
+    ]
+    return _containers.handed_over(put_back, missing, outs)
 
 
 def _by_derivatives(

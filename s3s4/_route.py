@@ -78,6 +78,18 @@ def _no_such_device(given: object) -> ValueError:
     return ValueError(f"{source} must be one of {', '.join(DEVICES)}, not {asked!r}")
 
 
+def is_left_to_ufunc(size: int) -> bool:
+    """Whether NumPy's ufunc takes a contiguous array that no device was named for.
+
+    It does from `SMALL` on as well, unless a GPU is asked for or may be worth asking.
+    """
+    if (_chosen.get() or _environment) == "gpu":
+        return False
+    kernels.set_local_threads(threads._of_block.get())  # follow_block, without a call more
+    state = _devices._state
+    return size < _cutover.FLOOR or (state.known and state.gpu is None)
+
+
 def of_call(
     function: str,
     x: Any,

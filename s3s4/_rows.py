@@ -19,7 +19,7 @@ from numpy import ndarray
 
 from s3s4 import _containers, _cpu, _explain, _route
 from s3s4._containers import Taken
-from s3s4._cpu import arrays
+from s3s4._cpu import threads
 from s3s4._description import Described
 from s3s4._row_axes import over_axes
 from s3s4._row_table import ROWS
@@ -61,14 +61,14 @@ class RowActivation(Described):
         device: Any = None,
         **options: Any,
     ) -> Any:
+        if device is None and not options:
+            result = self._in_one_piece(self.name, (x,), axis, out)
+            if result is not None:
+                return result
         _route.of_rows(self.name, (x,), device)
         unknown = options.keys() - OPTIONS
         if unknown:
             raise _explain.unknown(self.name, ("x", "axis"), unknown)
-        if type(x) is ndarray and not options:
-            result = arrays.evaluate_rows(self.name, (x,), axis, out)
-            if result is not None:
-                return result
         if _containers.takes_ufuncs(x) and not _containers.is_known(x):
             return self._ufunc(x, axis=_index(axis), out=out, **options)
         taken = _containers.take("x", x)
@@ -79,7 +79,9 @@ class RowActivation(Described):
                 if axis is None or isinstance(axis, tuple)
                 else self._ufunc(array, axis=_index(axis), **options)
             )
-            return _handed_over(_containers.rebuilt(taken, lazy, None), None, out)
+            return _containers.handed_over((_containers.rebuilt(taken, lazy, None),), None, (out,))[
+                0
+            ]
         if not (axis is None or isinstance(axis, tuple)):
             axis = self._axis(axis, array.ndim)
         if taken.rebuild is not None or _explain.is_narrow(array.dtype):
@@ -87,9 +89,8 @@ class RowActivation(Described):
             result = self(wide, axis, **options)
             if "dtype" not in options:
                 result = result.astype(self._dtype(array), copy=False)
-            return _handed_over(
-                _containers.rebuilt(taken, result, taken.missing), taken.missing, out
-            )
+            result = _containers.rebuilt(taken, result, taken.missing)
+            return _containers.handed_over((result,), taken.missing, (out,))[0]
         if axis is None or isinstance(axis, tuple):
             return over_axes(partial(self, **options), (array,), axis, out)
         if out is None and options.keys() <= {"dtype"}:
@@ -138,11 +139,11 @@ class RowActivation(Described):
         NotImplementedError
             If a GPU or an array on one is asked for.
         """
-        _route.of_rows(self.name, (grad_output, x), device)
-        if type(x) is type(grad_output) is ndarray:
-            result = arrays.evaluate_rows(self._vjp.__name__, (grad_output, x), axis, out)
+        if device is None:
+            result = self._in_one_piece(f"{self.name}_vjp", (grad_output, x), axis, out)
             if result is not None:
                 return result
+        _route.of_rows(self.name, (grad_output, x), device)
         given = {"grad_output": grad_output, "x": x}
         taken = {name: _containers.take(name, value) for name, value in given.items()}
         _containers.require_equal_labels(taken)
@@ -153,7 +154,9 @@ class RowActivation(Described):
                 if axis is None or isinstance(axis, tuple)
                 else self._vjp(grad, array, axis=_index(axis))
             )
-            return _handed_over(_containers.rebuilt(taken["x"], lazy, None), None, out)
+            return _containers.handed_over(
+                (_containers.rebuilt(taken["x"], lazy, None),), None, (out,)
+            )[0]
         if not (axis is None or isinstance(axis, tuple)):
             axis = self._axis(axis, array.ndim)
         try:
@@ -177,6 +180,11 @@ class RowActivation(Described):
         except (TypeError, ValueError) as error:
             raise _explain.explained_out(error, out, array.shape) from None
 
+    def _in_one_piece(self, name: str, inputs: tuple[Any, ...], axis: Any, out: Any) -> Any:
+        """The result where all is plain and in one piece, or None."""
+        threads.follow_block()
+        return _cpu.kernels.evaluate_rows(name, inputs, axis, out)
+
     def _contained_backward(
         self, taken: Mapping[str, Taken], grad: ndarray, axis: Any, dtype: np.dtype, out: Any
     ) -> Any:
@@ -193,7 +201,9 @@ class RowActivation(Described):
         result = self.backward(grad.astype(work, copy=False), array, axis)
         container = x if x.rebuild is not None or missing is None else taken["grad_output"]
         result = result.astype(dtype, copy=False)
-        return _handed_over(_containers.rebuilt(container, result, missing), missing, out)
+        return _containers.handed_over(
+            (_containers.rebuilt(container, result, missing),), missing, (out,)
+        )[0]
 
     def jacobian(self, x: Any, axis: int = -1) -> Any:
         """The full Jacobian of every row.
@@ -295,18 +305,6 @@ def _index(axis: object) -> int:
         return operator.index(axis)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"axis must be an integer, not {type(axis).__name__}") from None
-
-
-def _handed_over(result: Any, missing: ndarray | None, out: Any) -> Any:
-    """A result in the array that was given for it."""
-    if out is None:
-        return result
-    if not isinstance(out, ndarray):
-        raise TypeError(f"out must be an array, not {type(out).__name__}")
-    if missing is not None and not _containers.is_masked(out):
-        raise TypeError("out must be a masked array: elements of x are masked or missing")
-    out[...] = result
-    return out
 
 
 row_activations: dict[str, RowActivation] = {

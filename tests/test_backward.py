@@ -204,6 +204,87 @@ def test_gradients_are_silent(activation, part, dtype):
 
 @of_each_kind
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("n", [7, 20_000])
+def test_gradients_go_where_they_are_told(activation, dtype, n):
+    arrays = inputs(2 + len(activation.parameters), n, dtype)
+    count = 1 + len(activation.parameters)
+    for part in ("python float", "full"):
+        grad_output, x, *parameters = arrays
+        if part == "python float":
+            parameters = [float(parameter[0]) for parameter in parameters]
+        expected = outputs(activation.backward(grad_output, x, *parameters))
+        many = [np.ndim(gradient) > 0 for gradient in expected]
+
+        def check(x, given, out, expected=expected, parameters=parameters):
+            """Put the gradients there, and compare them and what comes back."""
+            results = outputs(activation.backward(given, x, *parameters, out=out))
+            assert_same_bits(results, expected)
+            rooms = out if isinstance(out, tuple) else (out,)
+            for result, room in zip(results, rooms, strict=False):
+                assert room is None or result is room
+
+        check(x, grad_output, np.empty(n, dtype))
+        check(x, grad_output, np.empty((n, 3), dtype)[:, 1])
+        check(x, grad_output, (None,) * count)
+        check(x, grad_output, tuple(np.empty(n, dtype) if one else None for one in many))
+        same = grad_output.copy()
+        check(x, same, same)
+        same = x.copy()
+        check(same, grad_output, same)
+        memory = np.empty(n + 1, dtype)
+        memory[1:] = x
+        check(memory[1:], grad_output, memory[:-1])
+
+
+@of_each_kind
+@pytest.mark.parametrize("n", [7, 20_000])
+def test_gradients_that_do_not_fit_are_written_nowhere(activation, n):
+    grad_output, x, *parameters = inputs(2 + len(activation.parameters), n, np.float32)
+    few = [parameter[:1] for parameter in parameters]
+
+    def refused(error, match, out, x=x):
+        before = [None if one is None else one.copy() for one in outputs(out)]
+        with pytest.raises(error, match=match):
+            activation.backward(grad_output, x, *few, out=out)
+        for one, old in zip(outputs(out), before, strict=True):
+            if isinstance(one, np.ndarray):
+                assert_same_bits(one, old)
+
+    rest = (None,) * len(parameters)
+    refused(ValueError, "out has shape", np.zeros(n + 1, np.float32))
+    refused(TypeError, "out of int64 cannot hold float32", np.zeros(n, np.int64))
+    refused(TypeError, "out must hold", (np.zeros(n, np.float32), *rest, None))
+    read_only = np.zeros(n, np.float32)
+    read_only.flags.writeable = False
+    refused(ValueError, "read-only", read_only)
+    masked = np.ma.masked_less(x, 0)
+    refused(TypeError, "masked", (np.zeros(n, np.float32), *rest), masked)
+    with pytest.raises(TypeError, match="out must be an array, not list"):
+        activation.backward(grad_output, x, *few, out=[0.0] * n)
+    if parameters:
+        refused(ValueError, "out has shape", (np.zeros(n, np.float32), np.zeros(n), *rest[1:]))
+    wide = np.empty(n)
+    results = outputs(activation.backward(grad_output, x, *few, out=wide))
+    assert results[0] is wide
+    assert_same_bits(wide.astype(np.float32), outputs(activation.backward(grad_output, x, *few))[0])
+
+
+@of_each_kind
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_short_road_gives_the_bits_of_the_long_one(activation, dtype):
+    """Arrays in one piece with parameters that are numbers, beside the same as views and arrays."""
+    for n in (1, 10, 1000, 5000):
+        grad_output, x, *parameters = inputs(2 + len(activation.parameters), n, dtype)
+        apart = [np.repeat(array, 2)[::2] for array in (grad_output, x)]
+        numbers = [float(parameter[0]) for parameter in parameters]
+        long = activation.backward(*apart, *[np.array(p, dtype) for p in numbers])
+        assert_same_bits(activation.backward(grad_output, x, *numbers), long)
+        scalars = [np.dtype(dtype).type(p) for p in numbers]
+        assert_same_bits(activation.backward(grad_output, x, *scalars), long)
+
+
+@of_each_kind
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("part", ["scalar", "last axis", "middle axis", "first axis", "full"])
 def test_bits_are_equal_for_every_number_of_threads(activation, dtype, part):
     shape = (53, 31, 257)

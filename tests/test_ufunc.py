@@ -8,6 +8,7 @@ import pytest
 
 import s3s4
 from s3s4 import _cpu
+from s3s4._cpu import arrays as arrays_of_the_cpu
 from support import (
     ACTIVATIONS,
     DTYPES,
@@ -272,6 +273,35 @@ def test_layout_changes_no_bit(ufunc, dtype, layout):
     assert_same_bits(ufunc(*views), expected)
 
 
+ACROSS = {
+    "transposed": ((130, 97), lambda a: a.T),
+    "three axes": ((9, 33, 70), lambda a: a.transpose(1, 2, 0)),
+    "four axes, backwards": ((5, 8, 40, 11), lambda a: a.transpose(3, 1, 0, 2)[::-1, :, ::-1]),
+    "narrow": ((3001, 8), lambda a: a.T),
+}
+
+
+@ufunc_of_each_kind
+@pytest.mark.parametrize("dtype", [*"efd", ">f4"])
+@pytest.mark.parametrize(("shape", "turned"), ACROSS.values(), ids=ACROSS)
+def test_memory_that_lies_across_changes_no_bit(ufunc, dtype, shape, turned):
+    """Large arrays: an input, or the outputs, in another order than the rest."""
+    across = [turned(array) for array in inputs(ufunc.nin, shape, dtype)]
+    along = [np.array(array, order="C") for array in across]
+    plain = ufunc(*[array.ravel() for array in along])
+    expected = tuple(part.reshape(along[0].shape) for part in outputs(plain))
+    for given in (across, [across[0], *along[1:]], [along[0], *across[1:]]):
+        room = tuple(np.empty_like(part) for part in expected)
+        assert_same_bits(whole(ufunc, given, room), expected)
+    room = tuple(turned(np.empty(shape, part.dtype)) for part in expected)
+    assert_same_bits(whole(ufunc, along, room), expected)
+
+
+def whole(ufunc, given, room):
+    """Compute a ufunc's function by the kernels that large calls take."""
+    return arrays_of_the_cpu.evaluate(ufunc.__name__, room[0].shape, given, room)
+
+
 @every_ufunc
 @every_dtype
 def test_position_changes_no_bit(ufunc, dtype):
@@ -401,6 +431,7 @@ def test_subnormals_survive_the_import_here_and_on_workers():
 # --- Pickles -------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:numpy.core is deprecated")  # a ufunc is looked for everywhere
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_pickles_are_by_public_name(protocol):
     for thing in (*UFUNCS.values(), *ACTIVATIONS):

@@ -8,8 +8,8 @@ What is contiguous and what overlaps is asked here and nowhere else.
 #   kernels whole; what is left to NumPy is what it does in one piece anyway, and all odd cases.
 # - np.broadcast_shapes and np.broadcast know no more than 32 axes, arrays have up to 64.
 
-import math
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -151,38 +151,12 @@ def evaluate(
     return results
 
 
-def evaluate_rows(name: str, inputs: Sequence[ndarray], axis: Any, out: Any) -> ndarray | None:
-    """Values of a row function over arrays in one piece, along any axis.
-
-    None where they lie otherwise, differ, or something is wrong.
-    """
-    x = inputs[-1]
-    dtype, shape = x.dtype, x.shape
-    for array in inputs if out is None else (*inputs, out):
-        if (
-            type(array) is not ndarray
-            or array.shape != shape
-            or array.dtype != dtype
-            or not array.flags.c_contiguous
-        ):
-            return None
-    if type(axis) is not int or not -x.ndim <= axis < x.ndim:
-        return None
-    if dtype.type not in FLOATS or not dtype.isnative:
-        return None
-    if out is None:
-        out = np.empty_like(x)
-    elif not out.flags.writeable or not all(apart(out, other) for other in inputs):
-        return None
-    axis %= x.ndim
-    runs = (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
-    kernels.evaluate_rows(name, tuple([array.reshape(runs) for array in (*inputs, out)]))
-    filled: np.ndarray = out
-    return filled
-
-
 def backward(
-    name: str, grad_output: ndarray, x: ndarray, parameters: Sequence[ndarray]
+    name: str,
+    grad_output: ndarray,
+    x: ndarray,
+    parameters: Sequence[ndarray],
+    outs: Sequence[ndarray | None] = (),
 ) -> tuple[ndarray, ...]:
     """Gradients of x and of every parameter, each summed to its shape, in one pass.
 
@@ -194,17 +168,26 @@ def backward(
     parameters : sequence of ndarray
         All of one dtype: float16, float32 or float64. grad_output broadcasts to the shape that
         x and the parameters have together.
+    outs : sequence of ndarray or None
+        Where gradients of that shape are put, if they fit there.
 
     Returns
     -------
     tuple of ndarray
+        Those of outs that were taken, and new ones.
     """
     variables = (x, *parameters)
     shape = common_shape(variables)
+    native = x.dtype.newbyteorder("=")
+    others = [grad_output, *variables, *[out for out in outs if out is not None]]
     outputs = tuple(
         [
-            np.empty_like(v, v.dtype.newbyteorder("=")) if v.shape == shape else _sums(v)
-            for v in variables
+            _sums(v)
+            if v.shape != shape
+            else np.empty_like(v, native)
+            if out is None or not _is_room(out, v, others)
+            else out
+            for v, out in zip_longest(variables, outs)
         ]
     )
     kernels.evaluate(f"{name}_backward", shape, (grad_output, *variables), outputs, len(parameters))
@@ -213,6 +196,16 @@ def backward(
             _total(output[0], v) if isinstance(output, tuple) else output
             for output, v in zip(outputs, variables, strict=True)
         ]
+    )
+
+
+def _is_room(out: ndarray, variable: ndarray, others: Sequence[ndarray]) -> bool:
+    """Whether the kernels can write a gradient of a variable's shape there."""
+    return (
+        type(out) is ndarray
+        and out.shape == variable.shape
+        and out.dtype.type is variable.dtype.type
+        and all(apart(out, other) for other in others)
     )
 
 

@@ -16,10 +16,13 @@ from the generated table.
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange, threadid
-from libc.math cimport NAN, isfinite
+from libc.float cimport FLT_MAX
+from libc.math cimport INFINITY, NAN, fabs, isfinite
 from libc.stdint cimport uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, llabs, malloc
 from libc.string cimport memcpy, memset
+
+from numpy import float32, float64
 
 cdef extern from *:
     """
@@ -116,6 +119,12 @@ cdef extern from *:
     void copy "s3s4_copy"(
         char *to, Py_ssize_t to_stride, const char *source, Py_ssize_t stride, Py_ssize_t n,
         Py_ssize_t size) noexcept nogil
+    void transpose_4 "s3s4_transpose_4"(
+        char *to, Py_ssize_t to_step, const char *source, Py_ssize_t step, Py_ssize_t rows,
+        Py_ssize_t columns) noexcept nogil
+    void transpose_8 "s3s4_transpose_8"(
+        char *to, Py_ssize_t to_step, const char *source, Py_ssize_t step, Py_ssize_t rows,
+        Py_ssize_t columns) noexcept nogil
     void swap_bytes "s3s4_swap_bytes"(char *at, Py_ssize_t n, Py_ssize_t size) noexcept nogil
     void float_from_half "s3s4_float_from_half"(
         float *, const uint16_t *, Py_ssize_t) noexcept nogil
@@ -183,6 +192,7 @@ cdef inline Py_ssize_t ceiling(Py_ssize_t n, Py_ssize_t divisor) noexcept nogil:
 
 include "contiguous.pxi"
 include "walk.pxi"
+include "tiles.pxi"
 include "sums.pxi"
 include "layout.pxi"
 include "strided.pxi"
@@ -193,13 +203,12 @@ include "row_ufuncs.pxi"
 
 # --- What Python calls --------------------------------------------------------------------------
 
+cdef dict function_indices = {functions[i].name.decode(): i for i in range(FUNCTIONS)}
+
+
 cdef const Function *find(name) except NULL:
-    cdef int i
-    cdef bytes wanted = name.encode()
-    for i in range(FUNCTIONS):
-        if functions[i].name == wanted:
-            return &functions[i]
-    raise KeyError(name)
+    cdef int index = function_indices[name]
+    return &functions[index]
 
 
 cdef int fill(Operand *operand, cnp.ndarray array, int dimensions, bint half) except -1:
@@ -241,9 +250,7 @@ def evaluate(name, tuple shape, tuple inputs, tuple outputs, int parameters):
     cdef const Function *function = find(name)
     cdef Operand *operand
     cdef cnp.ndarray x = inputs[0], totals
-    cdef Py_ssize_t[MAX_OUTPUTS] counts
-    cdef Py_ssize_t slots = 0
-    cdef int axis, i, threads, sums = 0, dimensions = len(shape)
+    cdef int axis, i, threads, dimensions = len(shape)
     cdef bint half = cnp.PyArray_ITEMSIZE(x) == 2, doubles = cnp.PyArray_ITEMSIZE(x) == 8
     cdef bint done
     if len(inputs) != function.inputs or len(outputs) != function.outputs:
@@ -262,9 +269,7 @@ def evaluate(name, tuple shape, tuple inputs, tuple outputs, int parameters):
                 operand.strides[axis] //= <Py_ssize_t> sizeof(Py_ssize_t)
             operand.data = <char *> cnp.PyArray_DATA(totals)
             operand.mode = SUMMED
-            operand.slots = counts[i] = totals.shape[1]
-            slots += counts[i]
-            sums += 1
+            operand.slots = operand.count = totals.shape[1]
         else:
             fill(operand, outputs[i], dimensions, half)
     walk.elements = 1
@@ -281,9 +286,113 @@ def evaluate(name, tuple shape, tuple inputs, tuple outputs, int parameters):
         walk.shape[0] = walk.dimensions = 1
     threads = threads_for(function.exponentials, walk.elements, 8 if doubles else 4)
     with nogil:
-        done = run(&walk, doubles, threads, slots, sums, counts)
+        done = run(&walk, doubles, threads)
     if not done:
         raise MemoryError(f"no memory for {name}")
+
+
+cdef inline bint are_alike(cnp.ndarray one, cnp.ndarray other):
+    """Whether two arrays are in one piece, have at least one axis, and the same type and shape."""
+    return (
+        cnp.PyArray_TYPE(one) == cnp.PyArray_TYPE(other) and one.ndim > 0
+        and cnp.PyArray_ISCARRAY_RO(one) and cnp.PyArray_ISCARRAY_RO(other)
+        and cnp.PyArray_SAMESHAPE(one, other))
+
+
+cdef inline bint is_apart(cnp.ndarray one, cnp.ndarray other):
+    """Whether two arrays that are alike share no memory, or all of it."""
+    cdef Py_ssize_t distance = cnp.PyArray_BYTES(one) - cnp.PyArray_BYTES(other)
+    return distance == 0 or llabs(distance) >= cnp.PyArray_NBYTES(one)
+
+
+cdef inline void place(Operand *operand, void *data, Mode mode, Py_ssize_t stride) noexcept:
+    """An operand with one axis."""
+    operand.data = <char *> data
+    operand.tile = NULL
+    operand.mode = mode
+    operand.flags = 0
+    operand.slots = operand.count = 1
+    operand.strides[0] = stride
+
+
+def backward_of_few(name, grad_output, x, tuple parameters, out):
+    """The gradients of an activation, on this thread, where all is plain and a call must be short.
+
+    Parameters
+    ----------
+    name : str
+        Of a function of the table that gives gradients.
+    grad_output, x : object
+    parameters : tuple of object
+    out : object
+        Where to put the gradient of x; None allocates.
+
+    Returns
+    -------
+    tuple or None
+        None unless the arrays are in one piece, of one shape and all of float32 or of float64, and
+        each parameter is one number. Otherwise an array, and a number for each parameter.
+    """
+    cdef cnp.ndarray g, a, y
+    cdef double[MAX_OUTPUTS] doubles
+    cdef float[MAX_OUTPUTS] floats
+    cdef double[2 * MAX_OUTPUTS] sums
+    cdef Walk walk
+    cdef int i, count = len(parameters)
+    cdef bint is_double
+    cdef Py_ssize_t size
+    if not (cnp.PyArray_CheckExact(grad_output) and cnp.PyArray_CheckExact(x)):
+        return None
+    g, a = grad_output, x
+    is_double = cnp.PyArray_TYPE(a) == cnp.NPY_DOUBLE
+    if not (is_double or cnp.PyArray_TYPE(a) == cnp.NPY_FLOAT) or not are_alike(g, a):
+        return None
+    for i in range(count):
+        value = parameters[i]
+        if type(value) is float:
+            doubles[i] = value
+        elif type(value) is (float64 if is_double else float32):
+            doubles[i] = float(value)
+        else:
+            return None
+        if not is_double:
+            if FLT_MAX < fabs(doubles[i]) < INFINITY:
+                return None  # NumPy says that it does not fit
+            floats[i] = <float> doubles[i]
+    if out is None:
+        y = cnp.PyArray_EMPTY(a.ndim, cnp.PyArray_DIMS(a), cnp.PyArray_TYPE(a), 0)
+    elif (
+        cnp.PyArray_CheckExact(out) and are_alike(out, a) and cnp.PyArray_ISWRITEABLE(out)
+        and is_apart(out, a) and is_apart(out, g)
+    ):
+        y = out
+    else:
+        return None
+    size = cnp.PyArray_ITEMSIZE(a)
+    walk.function = find(name)
+    walk.first_parameter = 2
+    walk.dimensions = 1
+    walk.elements = walk.shape[0] = cnp.PyArray_SIZE(a)
+    if walk.elements == 0 or walk.function.inputs != 2 + count:
+        return None
+    place(&walk.inputs[0], cnp.PyArray_DATA(g), DIRECT, size)
+    place(&walk.inputs[1], cnp.PyArray_DATA(a), DIRECT, size)
+    place(&walk.outputs[0], cnp.PyArray_DATA(y), DIRECT, size)
+    memset(sums, 0, sizeof(sums))
+    for i in range(count):
+        place(&walk.inputs[2 + i], &doubles[i] if is_double else <void *> &floats[i], DIRECT, 0)
+        place(&walk.outputs[1 + i], &sums[2 * i], SUMMED, 0)
+    if not run(&walk, is_double, 1):
+        raise MemoryError(f"no memory for {name}")
+    gradients = [y]
+    for i in range(count):
+        doubles[i] = sums[2 * i]
+        if isfinite(doubles[i]):
+            doubles[i] += sums[2 * i + 1]
+        floats[i] = <float> doubles[i]
+        gradients.append(
+            cnp.PyArray_ToScalar(&doubles[i] if is_double else <void *> &floats[i], a))
+    return tuple(gradients)
 
 
 # --- C functions for other people's code --------------------------------------------------------

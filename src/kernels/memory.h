@@ -44,6 +44,71 @@ static inline void s3s4_copy(char *to, ptrdiff_t to_stride, const char *from,
     else S3S4_COPY_STRIDED(uint16_t)
 }
 
+/* Transposition: to[i][j] = from[j][i], where neighbours along the last index lie together and the
+ * steps of the first one are in bytes. Square blocks turn in registers of 16 bytes: every variant
+ * has them. */
+#define S3S4_TRANSPOSE_REST(type)                                \
+    for (ptrdiff_t i = 0; i < rows; i++)                                         \
+        for (ptrdiff_t j = i < whole_rows ? whole_columns : 0; j < columns; j++)             \
+            memcpy(to + i * to_step + j * (ptrdiff_t)sizeof(type),                     \
+                   from + j * from_step + i * (ptrdiff_t)sizeof(type), sizeof(type))
+
+#if defined(__GNUC__)
+typedef uint32_t s3s4_four __attribute__((vector_size(16)));
+typedef uint64_t s3s4_two __attribute__((vector_size(16)));
+#if defined(__clang__) || __GNUC__ >= 12
+#define S3S4_PICK_4(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#define S3S4_PICK_2(a, b, i, j) __builtin_shufflevector(a, b, i, j)
+#else
+#define S3S4_PICK_4(a, b, i, j, k, l) __builtin_shuffle(a, b, (s3s4_four){i, j, k, l})
+#define S3S4_PICK_2(a, b, i, j) __builtin_shuffle(a, b, (s3s4_two){i, j})
+#endif
+
+static inline void s3s4_transpose_4(char *to, ptrdiff_t to_step, const char *from,
+                                    ptrdiff_t from_step, ptrdiff_t rows, ptrdiff_t columns) {
+    const ptrdiff_t whole_rows = rows & ~(ptrdiff_t)3, whole_columns = columns & ~(ptrdiff_t)3;
+    for (ptrdiff_t i = 0; i < whole_rows; i += 4)
+        for (ptrdiff_t j = 0; j < whole_columns; j += 4) {
+            s3s4_four line[4], pair[4];
+            for (int l = 0; l < 4; l++) memcpy(&line[l], from + (j + l) * from_step + i * 4, 16);
+            pair[0] = S3S4_PICK_4(line[0], line[1], 0, 4, 1, 5);
+            pair[1] = S3S4_PICK_4(line[2], line[3], 0, 4, 1, 5);
+            pair[2] = S3S4_PICK_4(line[0], line[1], 2, 6, 3, 7);
+            pair[3] = S3S4_PICK_4(line[2], line[3], 2, 6, 3, 7);
+            line[0] = S3S4_PICK_4(pair[0], pair[1], 0, 1, 4, 5);
+            line[1] = S3S4_PICK_4(pair[0], pair[1], 2, 3, 6, 7);
+            line[2] = S3S4_PICK_4(pair[2], pair[3], 0, 1, 4, 5);
+            line[3] = S3S4_PICK_4(pair[2], pair[3], 2, 3, 6, 7);
+            for (int l = 0; l < 4; l++) memcpy(to + (i + l) * to_step + j * 4, &line[l], 16);
+        }
+    S3S4_TRANSPOSE_REST(uint32_t);
+}
+static inline void s3s4_transpose_8(char *to, ptrdiff_t to_step, const char *from,
+                                    ptrdiff_t from_step, ptrdiff_t rows, ptrdiff_t columns) {
+    const ptrdiff_t whole_rows = rows & ~(ptrdiff_t)1, whole_columns = columns & ~(ptrdiff_t)1;
+    for (ptrdiff_t i = 0; i < whole_rows; i += 2)
+        for (ptrdiff_t j = 0; j < whole_columns; j += 2) {
+            s3s4_two line[2], turned[2];
+            for (int l = 0; l < 2; l++) memcpy(&line[l], from + (j + l) * from_step + i * 8, 16);
+            turned[0] = S3S4_PICK_2(line[0], line[1], 0, 2);
+            turned[1] = S3S4_PICK_2(line[0], line[1], 1, 3);
+            for (int l = 0; l < 2; l++) memcpy(to + (i + l) * to_step + j * 8, &turned[l], 16);
+        }
+    S3S4_TRANSPOSE_REST(uint64_t);
+}
+#else
+static inline void s3s4_transpose_4(char *to, ptrdiff_t to_step, const char *from,
+                                    ptrdiff_t from_step, ptrdiff_t rows, ptrdiff_t columns) {
+    const ptrdiff_t whole_rows = 0, whole_columns = 0;
+    S3S4_TRANSPOSE_REST(uint32_t);
+}
+static inline void s3s4_transpose_8(char *to, ptrdiff_t to_step, const char *from,
+                                    ptrdiff_t from_step, ptrdiff_t rows, ptrdiff_t columns) {
+    const ptrdiff_t whole_rows = 0, whole_columns = 0;
+    S3S4_TRANSPOSE_REST(uint64_t);
+}
+#endif
+
 #define S3S4_SWAP(type, swapped)                                                  \
     for (ptrdiff_t i = 0; i < n; i++) {                                           \
         type element;                                                             \

@@ -131,43 +131,73 @@ cdef create_row_ufuncs():
     return created
 
 
-cdef const RowFunction *find_row_function(name) except NULL:
-    cdef int i
-    cdef bytes wanted = name.encode()
-    for i in range(ROW_FUNCTIONS):
-        if row_functions[i].name == wanted:
-            return &row_functions[i]
-    raise KeyError(name)
+cdef dict row_function_indices = {row_functions[i].name.decode(): i for i in range(ROW_FUNCTIONS)}
 
 
-def evaluate_rows(name, tuple operands):
-    """Run a row function along the middle axis of arrays of three.
+def evaluate_rows(name, tuple inputs, axis, out):
+    """Run a row function over arrays in one piece, along any axis.
 
     Parameters
     ----------
     name : str
         Of a row function.
-    operands : tuple of ndarray
-        Its inputs, then the output: C-contiguous, native, of one shape and one of float16, float32,
-        float64. The output is one of the inputs, exactly, or overlaps none.
+    inputs : tuple of object
+        x comes last.
+    axis : object
+    out : object
+        Where to put the result; None allocates.
+
+    Returns
+    -------
+    ndarray or None
+        None unless the inputs and out are arrays in one piece, of one shape and all of one of
+        float16, float32, float64, axis is one of theirs, and out is one of the inputs or overlaps
+        none.
     """
     cdef Rows rows
-    cdef cnp.ndarray array = operands[0]
-    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(array), inner = array.shape[2]
+    cdef cnp.ndarray x, array
+    cdef Py_ssize_t size, at, outer = 1, inner = 1
+    cdef int kind, i, index = row_function_indices[name]
     cdef bint done
     cdef FPState state
-    cdef int i
-    rows.function = find_row_function(name)
-    if len(operands) != rows.function.inputs + 1:
-        raise TypeError(f"{name} takes {rows.function.inputs} inputs and an output")
-    rows.n, rows.flags = array.shape[1], HALF if size == 2 else 0
+    rows.function = &row_functions[index]
+    if len(inputs) != rows.function.inputs:
+        raise TypeError(f"{name} takes {rows.function.inputs} inputs")
+    value = inputs[rows.function.inputs - 1]
+    if not cnp.PyArray_CheckExact(value) or type(axis) is not int:
+        return None
+    x = value
+    kind = cnp.PyArray_TYPE(x)
+    if kind != cnp.NPY_FLOAT16 and kind != cnp.NPY_FLOAT and kind != cnp.NPY_DOUBLE:
+        return None
+    for value in inputs:
+        if not cnp.PyArray_CheckExact(value) or not are_alike(value, x):
+            return None
+    if not -x.ndim <= axis < x.ndim:
+        return None
+    if out is None:
+        out = cnp.PyArray_EMPTY(x.ndim, cnp.PyArray_DIMS(x), kind, 0)
+    elif not (cnp.PyArray_CheckExact(out) and are_alike(out, x) and cnp.PyArray_ISWRITEABLE(out)):
+        return None
+    for value in inputs:
+        if not is_apart(out, value):
+            return None
+    if cnp.PyArray_SIZE(x) == 0:
+        return out
+    at = axis if axis >= 0 else axis + x.ndim
+    for i in range(x.ndim):
+        if i < at:
+            outer *= cnp.PyArray_DIM(x, i)
+        elif i > at:
+            inner *= cnp.PyArray_DIM(x, i)
+    size = cnp.PyArray_ITEMSIZE(x)
+    rows.n, rows.flags = cnp.PyArray_DIM(x, <int> at), HALF if kind == cnp.NPY_FLOAT16 else 0
     # Without an axis behind, the rows of all runs are one run.
-    rows.runs = 1 if inner == 1 else array.shape[0]
-    rows.count = array.shape[0] if inner == 1 else inner
-    if array.size == 0:
-        return
+    rows.runs, rows.count = outer, inner
+    if inner == 1:
+        rows.runs, rows.count = 1, outer
     for i in range(rows.function.inputs + 1):
-        array = operands[i]
+        array = out if i == rows.function.inputs else inputs[i]
         rows.data[i] = <char *> cnp.PyArray_DATA(array)
         rows.step[i] = inner * size
         rows.row_step[i] = rows.n * size if inner == 1 else size
@@ -182,3 +212,4 @@ def evaluate_rows(name, tuple operands):
         fp_restore(state)
     if not done:
         raise MemoryError(f"no memory for the rows of {name}")
+    return out

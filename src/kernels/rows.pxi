@@ -127,7 +127,13 @@ cdef void move_rows(
 ) noexcept nogil:
     """Copy a slab into a buffer, an element of every row after the other, or back."""
     cdef Py_ssize_t lines = rows.n, line = rows.step[operand], step = rows.row_step[operand]
-    cdef Py_ssize_t i, run = columns
+    cdef Py_ssize_t i, run = columns, size = sizeof(floating)
+    if rows.form == TILE and rows.flags == 0 and line == size:
+        if back:
+            transpose(at, step, <char *> buffer, padded * size, columns, lines, buffer)
+        else:
+            transpose(<char *> buffer, padded * size, at, step, lines, columns, buffer)
+        return
     if rows.form == COPIED:
         lines, padded = ceiling(rows.n, CHUNK), CHUNK
         line, step = CHUNK * rows.step[operand], rows.step[operand]

@@ -8,22 +8,31 @@ cdef inline int threads_for(int exponentials, Py_ssize_t n, Py_ssize_t size) noe
     return team_threads()
 
 
-cdef bint run(
-    Walk *walk, bint doubles, int threads, Py_ssize_t slots, int sums, const Py_ssize_t *counts,
-) noexcept nogil:
-    """Whether there was memory. Of each output that is summed, counts has the number of its sums.
-    """
+cdef bint go(Walk *walk, int threads, const floating *kind) noexcept nogil:
+    cdef int along
+    if not lay_out(walk, kind):
+        return False
+    along = transposed_axis(walk, kind)
+    if along >= 0:
+        return walk_tiles(walk, along, threads, kind)
+    return walk_all(walk, threads, kind)
+
+
+cdef bint run(Walk *walk, bint doubles, int threads) noexcept nogil:
+    """Whether there was memory."""
+    cdef Py_ssize_t slots = 0
+    cdef int i, sums = 0
     cdef FPState state = fp_save()
     cdef bint done
-    cdef int i
+    for i in range(walk.function.outputs):
+        if walk.outputs[i].mode == SUMMED:
+            slots += walk.outputs[i].count
+            sums += 1
     divide(walk, slots, sums)
-    if doubles:
-        done = lay_out[double](walk, NULL) and walk_all[double](walk, threads, NULL)
-    else:
-        done = lay_out[float](walk, NULL) and walk_all[float](walk, threads, NULL)
+    done = go[double](walk, threads, NULL) if doubles else go[float](walk, threads, NULL)
     for i in range(walk.function.outputs):
         if done and (walk.outputs[i].mode == SUMMED or walk.outputs[i].mode == SUMMED_TILE):
-            finish_sums(walk, &walk.outputs[i], counts[i])
+            finish_sums(walk, &walk.outputs[i])
     fp_restore(state)
     release(walk)
     return done
@@ -115,7 +124,7 @@ cdef int strided(
                     step *= walk.shape[at]
             operand.mode = SUMMED
             operand.flags = 0
-            operand.slots = counts[i - inputs] = step
+            operand.slots = operand.count = counts[i - inputs] = step
             slots += step
             sums += 1
     if sums:
@@ -139,7 +148,7 @@ cdef int strided(
             threads = threads_for(function.exponentials, walk.elements, 8 if doubles else 4)
             if 0 < most_threads < threads:
                 threads = most_threads
-        done = run(&walk, doubles, threads, slots, sums, counts)
+        done = run(&walk, doubles, threads)
     if done and sums:
         free_totals = totals
         for i in range(function.outputs):

@@ -87,12 +87,12 @@ cdef bint lay_sums(const Walk *walk, Operand *operand) noexcept nogil:
     return operand.tile != NULL
 
 
-cdef void finish_sums(const Walk *walk, const Operand *operand, Py_ssize_t count) noexcept nogil:
-    """Add up the groups' sums, in order, into count totals and then count rests."""
+cdef void finish_sums(const Walk *walk, const Operand *operand) noexcept nogil:
+    """Add up the groups' sums, in order: first the totals, then their rests."""
     cdef Py_ssize_t[MAX_DIMENSIONS] index
     cdef Py_ssize_t sets = walk.groups if operand.set_size else 1, group, slot, at
     cdef double *totals = <double *> operand.data
-    cdef double *rests = totals + count
+    cdef double *rests = totals + operand.count
     cdef const double *sums
     for group in range(sets):
         sums = <const double *> operand.tile + group * operand.set_size

@@ -27,6 +27,7 @@ cdef struct Operand:
     int mode
     Py_ssize_t period                  # of a tile
     char *tile                         # of sums, sets of slots: totals, then rests
+    Py_ssize_t count                   # of sums
     Py_ssize_t slots                   # of a set
     Py_ssize_t set_size                # doubles from a group's set to the next; 0: all share one
     Py_ssize_t[MAX_DIMENSIONS] strides  # bytes; of sums, elements

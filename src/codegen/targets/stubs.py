@@ -88,7 +88,8 @@ def backward(parameters: Parameters) -> list[str]:
         results = [grad_x, *(grad_parameter for _ in parameters)]
         result = f"tuple[{', '.join(results)}]" if parameters else grad_x
         signatures.append(
-            f"backward(self, {', '.join(arguments)}, *, device: _Device = None) -> {result}"
+            f"backward(self, {', '.join(arguments)}, *, out: Any = None, "
+            f"device: _Device = None) -> {result}"
         )
     return overloads(dict.fromkeys(signatures))
 
