@@ -119,9 +119,15 @@ cdef inline void piece(
     compute(function, 1, uniform, n, inputs, outputs)
 
 
-cdef inline Py_ssize_t task_size(Py_ssize_t n, int threads) noexcept nogil:
-    """The elements a thread takes at a time: TASK or fewer, and as many times for every thread."""
+cdef inline Py_ssize_t task_size(Py_ssize_t n, int threads, Py_ssize_t size) noexcept nogil:
+    """The elements of so many bytes that a thread takes at a time.
+
+    TASK or fewer, and as many times for every thread; or, of memory that may be new, a huge page:
+    the system clears it whole when it is first touched, for every thread that does so.
+    """
     cdef Py_ssize_t rounds = max(<Py_ssize_t> 4, ceiling(n, <Py_ssize_t> TASK * threads))
+    if n * size >= 8 * threads * <Py_ssize_t> HUGE_PAGE:
+        return HUGE_PAGE // size
     return ceiling(n, rounds * threads * CHUNK) * CHUNK
 
 
@@ -133,10 +139,15 @@ cdef void contiguous(
 
     What a function does not have is any view of the right length: it is never touched.
     """
-    cdef Py_ssize_t n = x.shape[0], size = task_size(n, threads), task
+    cdef Py_ssize_t n = x.shape[0], size = task_size(n, threads, sizeof(floating)), task
+    cdef Py_ssize_t shift = 0, tasks, start
     cdef Team team
-    team_begin(&team, threads, ceiling(n, size))
-    for task in prange(ceiling(n, size), num_threads=threads, schedule="dynamic"):
-        piece(function, x, p, q, y, z, task * size, min(size, n - task * size))
+    if size * <Py_ssize_t> sizeof(floating) == HUGE_PAGE:  # and end where a page does
+        shift = <Py_ssize_t> (<size_t> &y[0] % HUGE_PAGE // sizeof(floating))
+    tasks = ceiling(n + shift, size)
+    team_begin(&team, threads, tasks)
+    for task in prange(tasks, num_threads=threads, schedule="dynamic"):
+        start = max(<Py_ssize_t> 0, task * size - shift)
+        piece(function, x, p, q, y, z, start, min(n, (task + 1) * size - shift) - start)
         team_did_task(&team)
     team_end(&team)

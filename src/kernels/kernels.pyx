@@ -173,6 +173,7 @@ cdef enum:
     PADDED = 16        # block functions take multiples of this
     CHUNK = 1024       # elements gathered at a time: operands and outputs fit the L1 cache
     TASK = 16384       # contiguous elements a thread takes at a time
+    HUGE_PAGE = 1 << 21  # bytes
     MAX_INPUTS = 5     # g, x and three parameters
     MAX_OUTPUTS = 4    # the gradients of x and three parameters
     MAX_OPERANDS = 9
