@@ -163,10 +163,13 @@ def _ask_driver() -> None:
         raise GPUUnavailable(f"the NVIDIA driver does not start (CUDA error {code}{hint})")
 
 
-def fell_back(error: Exception, depth: int) -> None:
-    """Say once that the CPU does what the GPU could not; `depth` calls below the user's."""
+def fell_back(error: Exception) -> None:
+    """Say once, at the user's line, that the CPU does what the GPU could not."""
     with _state.lock:
         if _state.warned:
             return
         _state.warned = True
-    warnings.warn(f"s3s4 uses the CPU: {error}", RuntimeWarning, stacklevel=1 + depth)
+    depth, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == "s3s4":
+        depth, frame = depth + 1, frame.f_back
+    warnings.warn(f"s3s4 uses the CPU: {error}", RuntimeWarning, stacklevel=depth)

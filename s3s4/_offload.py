@@ -68,7 +68,7 @@ def evaluate(
         # Memory may be there again for the next call.
         if not isinstance(error, MemoryError):
             _devices.lose(error)
-        _devices.fell_back(error, 4)
+        _devices.fell_back(error)
         return None
 
 

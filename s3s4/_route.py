@@ -230,6 +230,6 @@ def _worth_a_gpu(
         backend = _devices.gpu()
     except GPUUnavailable as error:
         if _devices.is_there():
-            _devices.fell_back(error, 5)
+            _devices.fell_back(error)
         return None
     return backend if is_given or not backend.SIMULATED else None

@@ -317,7 +317,7 @@ cdef inline void place(Operand *operand, void *data, Mode mode, Py_ssize_t strid
 
 
 def backward_of_few(name, grad_output, x, tuple parameters, out):
-    """The gradients of an activation, on this thread, where all is plain and a call must be short.
+    """The gradients of an activation, where all is plain and a call must be short.
 
     Parameters
     ----------
@@ -383,7 +383,7 @@ def backward_of_few(name, grad_output, x, tuple parameters, out):
     for i in range(count):
         place(&walk.inputs[2 + i], &doubles[i] if is_double else <void *> &floats[i], DIRECT, 0)
         place(&walk.outputs[1 + i], &sums[2 * i], SUMMED, 0)
-    if not run(&walk, is_double, 1):
+    if not run(&walk, is_double, threads_for(walk.function.exponentials, walk.elements, size)):
         raise MemoryError(f"no memory for {name}")
     gradients = [y]
     for i in range(count):
