@@ -35,6 +35,8 @@ import s3s4.torch as st  # noqa: E402
 pytestmark = [
     pytest.mark.frameworks,
     pytest.mark.filterwarnings("ignore::DeprecationWarning:torch"),
+    pytest.mark.filterwarnings("ignore:.torch.jit.* is deprecated:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),
 ]
 NAMES = list(ELEMENTWISE)
 ROUGH = {"s3", "relu", "relu6", "leaky_relu", "prelu", "rrelu", "hardtanh", "hardsigmoid"} | {

@@ -16,6 +16,7 @@ import s3s4.torch as st  # noqa: E402
 pytestmark = [
     pytest.mark.frameworks,
     pytest.mark.filterwarnings("ignore::DeprecationWarning:torch"),
+    pytest.mark.filterwarnings("ignore:.torch.jit.* is deprecated:FutureWarning"),
 ]
 func = torch.func
 FAR = [-np.inf, np.inf, np.nan, 0.5]

@@ -16,6 +16,7 @@ from s3s4.torch import _ops  # noqa: E402
 pytestmark = [
     pytest.mark.frameworks,
     pytest.mark.filterwarnings("ignore::DeprecationWarning:torch"),
+    pytest.mark.filterwarnings("ignore:.torch.jit.* is deprecated:FutureWarning"),
 ]
 
 MODEL = """
