@@ -12,7 +12,8 @@ SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard src/*/*.py sr
     s3s4/*/*.pyi s3s4/py.typed s3s4/meson.build)
 
 .PHONY: demo test slow frameworks fuzz sanitize arm64 dev lint bench study pages family wheel sdist \
-    audit smoke minima gpu-check gpu gpu-host gpu-roofline portability clean
+    audit smoke minima gpu-check gpu gpu-host on-card on-card-bundle \
+    gpu-roofline portability clean
 .DELETE_ON_ERROR .SECONDARY:
 
 demo: .venv-cli/installed
@@ -48,6 +49,10 @@ gpu-host: .venv-gpu-check/installed
 	    .venv-gpu-check/bin/python benchmarks/run.py gpu_host $(ARGS)
 study: .venv-study/installed
 	.venv-study/bin/python study/run.py $(ARGS)
+on-card: .venv-gpu-check/installed on-card-bundle
+	build/on-card/on-card $(ARGS)
+on-card-bundle: .venv-gpu-check/installed
+	.ci/on-card-bundle .venv-gpu-check/bin/python build/on-card
 gpu-roofline: .venv-gpu-check/installed
 	.venv-gpu-check/bin/python benchmarks/run.py roofline $(ARGS)
 pages: .venv-cli/installed

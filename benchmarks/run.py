@@ -50,6 +50,7 @@ COMMANDS = {
     "in_cache": Command("ufuncs, by default every one that works on elements", threads=1),
     "busy": Command(),
     "gpu_host": Command(threads=1),
+    "on_card": Command(),
     "roofline": Command("functions, by default all"),
     "report": Command("results (files in benchmarks/results), by default this machine's"),
 }
