@@ -59,10 +59,8 @@ def require_beside(names: Sequence[str], values: Sequence[Any]) -> None:
     ------
     TypeError
     """
-    if lies_on_device(values[0]):
-        return
-    for name, value in zip(names, values, strict=True):
-        if lies_on_device(value):
+    for name, value in zip(names[1:], values[1:], strict=True):
+        if lies_on_device(value) and not lies_on_device(values[0]):
             raise TypeError(
                 f"{name} is on the GPU and {names[0]} is not: move {names[0]} there, or {name} "
                 "to the host"
