@@ -229,7 +229,7 @@ class Activation(Described, SmallCalls):
             gradients = _gradients.gradients(self.name, self.parameters, given, outs, backend)
         gradients = tuple(
             [
-                g if o is not None or getattr(g, "ndim", 1) else g[()]
+                g[()] if o is None and getattr(g, "ndim", None) == 0 else g
                 for g, o in zip(gradients, outs, strict=True)
             ]
         )

@@ -1,9 +1,9 @@
 # Square tiles, for memory that lies across the order of the walk.
 #
 # Design:
-# - An input whose neighbours lie along another axis than the output's (x.T into a C array) touches a
-#   line of the cache for each element of a block. A tile takes whole lines of both, and is turned in
-#   registers on its way into the buffer.
+# - An input whose neighbours lie along another axis than the output's (x.T into a C array) touches
+#   a line of the cache for each element of a block. A tile takes whole lines of both, and is
+#   turned in registers on its way into the buffer.
 # - Elements alone: sums are added up in the order of the walk.
 
 cdef enum:
