@@ -1,4 +1,4 @@
-"""Write a page for every activation, their index, and the gallery, with pictures: `make pages`.
+"""Write a page for every activation, their index, the gallery and the explorer: `make pages`.
 
 # Design:
 # - The prose of a page is the docstring in src/formulas, whose indented lines are the formulas;
@@ -8,6 +8,7 @@
 
 import re
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DOCS = Path(__file__).resolve().parent
+SOURCE = DOCS.parent / "src"
 DTYPES = ("float16", "float32", "float64", "long double")
+
+SCRIPTS = ("primitives.js", "explorer.js")
+"""Of the explorer, written by hand."""
 
 STEEPNESSES = (0.5, 1.0, 2.0, 10.0)
 """Values of k with which the gallery shows S4 beside the default."""
@@ -32,7 +37,8 @@ STEEPNESSES = (0.5, 1.0, 2.0, 10.0)
 def texts() -> dict[str, str]:
     """Return every page by its place in the documentation."""
     pages = {f"functions/{name}.md": page(name) for name in TABLE}
-    return {**pages, "functions/README.md": index(), "gallery.md": gallery()}
+    others = {"functions/README.md": index(), "gallery.md": gallery(), "explorer.html": explorer()}
+    return {**pages, **others}
 
 
 def page(name: str) -> str:
@@ -166,6 +172,31 @@ def gallery() -> str:
     )
 
 
+def scripts() -> dict[str, str]:
+    """Return the modules of the explorer, by name; that of the activations is generated."""
+    sys.path.append(str(SOURCE))
+    from codegen.family import family
+    from codegen.targets import javascript
+
+    kept = {name: (DOCS / "explorer" / name).read_text("utf-8") for name in SCRIPTS}
+    module = javascript.module(family(SOURCE / "formulas"))
+    return {
+        **kept,
+        "activations.js": f'import {{ primitives }} from "./primitives.js";\n\n{module}',
+    }
+
+
+def explorer() -> str:
+    """Return the page on which parameters are moved by hand, with all that it needs in it."""
+    modules = scripts()
+    order = ("primitives.js", "activations.js", "explorer.js")
+    text = "\n".join(modules[name] for name in order)
+    text = re.sub(r"^import .*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^export ", "", text, flags=re.MULTILINE)
+    page = (DOCS / "explorer" / "page.html").read_text("utf-8")
+    return page.replace("//SCRIPT\n", text)
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a Markdown table; a bar in a cell would end it."""
     lines = [" | ".join(cell.replace("|", r"\|") for cell in line) for line in (head, *rows)]
@@ -224,4 +255,4 @@ def write(folder: Path) -> None:
 
 if __name__ == "__main__":
     write(DOCS)
-    print(f"written: {len(TABLE)} pages in docs/functions, and docs/gallery.md")
+    print(f"written: {len(TABLE)} pages in docs/functions, docs/gallery.md, docs/explorer.html")
