@@ -35,6 +35,26 @@ def test_plot_of_several(monkeypatch, options):
     np.testing.assert_allclose(y, s4_by_definition(x, 2 if options else 5), atol=1e-14)
 
 
+def test_plot_of_several_numbers(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("s3s4._command.main.save", lambda figure, output: drawn.append(figure))
+    numbers = "0.5,1,2,5,10,20"
+    options = ["--xlim", "-2,3", "--ylim", "-1,1", "--dpi", "50", "--dark"]
+    assert main(["plot", "S4", "GELU", "--k", numbers, *options]) == 0
+    (figure,) = drawn
+    (axes,) = figure.axes
+    assert (axes.get_xlim(), axes.get_ylim(), figure.dpi) == ((-2, 3), (-1, 1), 50)
+    lines = axes.lines[:7]
+    labels = [*(f"s4, k = {k}" for k in numbers.split(",")), "gelu"]
+    assert [line.get_label() for line in lines] == labels
+    looks = {(line.get_color(), line.get_linestyle()) for line in lines}
+    assert len(looks) == 7
+    assert len({style for _, style in looks}) > 1
+    for line, k in zip(lines, map(float, numbers.split(",")), strict=False):
+        x, y = line.get_data()
+        np.testing.assert_allclose(y, s4_by_definition(x, k), atol=1e-14)
+
+
 def test_plot_leaves_a_gap_at_a_jump(monkeypatch):
     drawn = []
     monkeypatch.setattr("s3s4._command.main.save", lambda figure, output: drawn.append(figure))
@@ -50,6 +70,11 @@ def test_plot_mistakes(capfd):
     assert "Missing argument 'NAME'" in error_of(capfd, "plot", "--derivative")
     assert ".png, .svg, .pdf" in error_of(capfd, "plot", "-o", "curves.doc")
     assert "none/curves.png: No such file" in error_of(capfd, "plot", "-o", "none/curves.png")
+    assert "is not a number" in error_of(capfd, "plot", "s4", "--k", "1,x")
+    assert "nan is not a number" in error_of(capfd, "plot", "s4", "--k", "1,nan")
+    assert "the smaller one first" in error_of(capfd, "plot", "s4", "--xlim", "3,1")
+    assert "takes 2 numbers, not 3" in error_of(capfd, "plot", "s4", "--ylim", "1,2,3")
+    assert "Missing argument 'NAME'" in error_of(capfd, "plot", "--dark")
     assert os.listdir() == []
 
 

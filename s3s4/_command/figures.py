@@ -5,8 +5,10 @@
 # - What is marked in a picture is computed by the functions in it, so that the two agree.
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import CenteredNorm
 from matplotlib.figure import Figure
@@ -26,6 +28,20 @@ S3_COLOUR = "#d7301f"
 # next can only be a jump.
 DENSE = np.linspace(-7, 7, 4001)
 JUMP = 0.1
+
+# Okabe and Ito's colours, which nearly everyone can tell apart, without the yellow, that is too
+# light for a line.
+PALETTE = ("black", "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7")
+STYLES = ("-", "--", "-.", ":")
+MOST_WITHIN = 6
+"""More curves have their names beside the picture, and differ in the style of the line as well."""
+LIGHT = "#e6edf3"
+DARK = {
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "#0d1117"),
+    **dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), LIGHT
+    ),
+}
 
 
 def curves() -> Figure:
@@ -120,45 +136,72 @@ def _note(axes: Axes, text: str, at: tuple[float, float], place: tuple[float, fl
     axes.annotate(text, at, place, arrowprops=arrow, color="0.25", fontsize=9.5)
 
 
-def compared(names: Sequence[str], parameters: Mapping[str, float], derivative: bool) -> Figure:
+def compared(
+    names: Sequence[str],
+    parameters: Mapping[str, Sequence[float]],
+    derivative: bool,
+    xlim: tuple[float, float] | None = None,
+    ylim: tuple[float, float] | None = None,
+    dark: bool = False,
+) -> Figure:
     """Draw several activations over each other.
 
     Parameters
     ----------
     names : sequence of str
-    parameters : mapping of str to float
-        Each holds for those activations that have it; the others keep their defaults.
+    parameters : mapping of str to sequence of float
+        Each holds for those activations that have it, which are drawn once for each number; the
+        others keep their defaults.
     derivative : bool
         Whether to draw the derivatives by x too, below the values.
+    xlim, ylim : (float, float), optional
+        Where the axes begin and end.
+    dark : bool
+        Light lines on a dark ground.
 
     Returns
     -------
     Figure
     """
-    figure = Figure(figsize=(9, 9 if derivative else 5), layout="constrained", dpi=120)
-    panels = figure.subplots(2 if derivative else 1, 1, sharex=True, squeeze=False)[:, 0]
-    for index, name in enumerate(names):
-        activation = elementwise[name]
-        own = {key: value for key, value in parameters.items() if key in activation.parameters}
-        label = ", ".join([name, *(f"{key} = {value:g}" for key, value in own.items())])
-        style = ("-", "--", ":")[index // 10 % 3]
-        values = activation.value_and_derivative(DENSE, **own)
-        for axes, y in zip(panels, values, strict=False):
-            axes.plot(DENSE, broken(y), color=f"C{index % 10}", linestyle=style, label=label)
-    for axes, title in zip(panels, ("value", "derivative by x"), strict=False):
-        axes.set_ylabel(title)
-        axes.axhline(0, color="0.6", linewidth=0.8, zorder=0)
-        axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0].legend(frameon=False)
-    panels[-1].set_xlabel("x")
+    shown = [one for name in names for one in _with_parameters(name, parameters)]
+    x = DENSE if xlim is None else np.linspace(*xlim, len(DENSE))
+    outside = len(shown) > MOST_WITHIN
+    with rc_context(DARK if dark else {}):
+        size = (11 if outside else 9, 9 if derivative else 5)
+        figure = Figure(figsize=size, layout="constrained", dpi=120)
+        panels = figure.subplots(2 if derivative else 1, 1, sharex=True, squeeze=False)[:, 0]
+        for index, (name, own) in enumerate(shown):
+            label = ", ".join([name, *(f"{key} = {value:g}" for key, value in own.items())])
+            colours = PALETTE if not dark else [LIGHT, *PALETTE[1:]]
+            style = STYLES[index % len(STYLES)] if outside else "-"
+            values = elementwise[name].value_and_derivative(x, **own)
+            for axes, y in zip(panels, values, strict=False):
+                colour = colours[index % len(colours)]
+                axes.plot(x, broken(y, x), color=colour, linestyle=style, label=label)
+        for axes, title in zip(panels, ("value", "derivative by x"), strict=False):
+            axes.set_ylabel(title)
+            axes.axhline(0, color="0.5", linewidth=0.8, zorder=0)
+            axes.axvline(0, color="0.5", linewidth=0.8, zorder=0)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.set(xlim=xlim, ylim=ylim)
+        beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if outside else {}
+        panels[0].legend(frameon=False, **beside)
+        panels[-1].set_xlabel("x")
     return figure
 
 
-def broken(y: Floats) -> Floats:
-    """Return the values of a function at `DENSE` with a gap where it jumps, and no line there."""
+def _with_parameters(
+    name: str, parameters: Mapping[str, Sequence[float]]
+) -> list[tuple[str, dict[str, float]]]:
+    """An activation with every combination of the numbers that are its own."""
+    own = {key: v for key, v in parameters.items() if key in elementwise[name].parameters}
+    return [(name, dict(zip(own, values, strict=True))) for values in product(*own.values())]
+
+
+def broken(y: Floats, x: Floats = DENSE) -> Floats:
+    """Return the values of a function with a gap where it jumps, and no line there."""
     y = y.copy()
-    y[1:][np.abs(np.diff(y)) > JUMP] = np.nan
+    y[1:][np.abs(np.diff(y)) > JUMP * max(1, (x[1] - x[0]) / (DENSE[1] - DENSE[0]))] = np.nan
     return y
 
 

@@ -48,8 +48,59 @@ PICTURES = (".png", ".svg", ".pdf")
 NAMES = f"NAME is one of: {', '.join(elementwise)}."
 
 
+class Numbers(click.ParamType):
+    """Numbers with commas between them: so many, or any number of them."""
+
+    name = "numbers"
+
+    def __init__(self, count: int | None = None) -> None:
+        self.count = count
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """Show the form in the help."""
+        return "NUMBER,..." if self.count is None else ",".join(["NUMBER"] * self.count)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Return the numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            many = "a number, nor numbers with commas between"
+            wanted = "a valid float" if self.count == 1 else many
+            self.fail(f"{value!r} is not {wanted}", param, ctx)
+        if any(map(math.isnan, numbers)):
+            self.fail("nan is not a number", param, ctx)
+        if self.count is not None and len(numbers) != self.count:
+            self.fail(f"takes {self.count} numbers, not {len(numbers)}", param, ctx)
+        return numbers
+
+
+class Limits(Numbers):
+    """Where an axis begins and ends."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Return the two numbers."""
+        low, high = super().convert(value, param, ctx)
+        if not -math.inf < low < high < math.inf:
+            self.fail("takes two finite numbers, the smaller one first", param, ctx)
+        return low, high
+
+
 def known(context: click.Context, parameter: click.Parameter, names: Any) -> Any:
-    """Refuse a name that is none with those close to it; Click's own choice would list them all."""
+    """Refuse a name that is none with those close to it; Click's own choice would list them all.
+
+    Names may be written in capitals.
+    """
+    names = names.lower() if isinstance(names, str) else tuple(name.lower() for name in names)
     for name in [names] if isinstance(names, str) else names:
         try:
             s3s4.get(name)
@@ -67,7 +118,7 @@ def print_cflags(context: click.Context, _: object, wanted: bool) -> None:
         context.exit()
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--cflags",
     is_flag=True,
@@ -93,26 +144,33 @@ def commands() -> None:
         raise Failure(f"S3S4_DEVICE: {error}") from None
 
 
-def parameter_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command one option for each parameter that any activation has."""
+def parameter_options(
+    count: int | None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command one option of so many numbers for each parameter that any activation has."""
     owners: dict[str, list[str]] = {}
     for name, activation in elementwise.items():
         for parameter, default in activation.parameters.items():
             owners.setdefault(parameter, []).append(f"{name} (default {default:g})")
-    for parameter, uses in reversed(owners.items()):
-        text = f"Parameter {parameter} of {', '.join(uses)}."
-        command = click.option(f"--{parameter}", parameter, type=float, help=text)(command)
-    return command
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for parameter, uses in reversed(owners.items()):
+            text = f"Parameter {parameter} of {', '.join(uses)}."
+            option = click.option(f"--{parameter}", parameter, type=Numbers(count), help=text)
+            command = option(command)
+        return command
+
+    return decorate
 
 
-def given(parameters: Mapping[str, float | None], names: Sequence[str]) -> dict[str, float]:
+def given(
+    parameters: Mapping[str, tuple[float, ...] | None], names: Sequence[str]
+) -> dict[str, tuple[float, ...]]:
     """Return the parameters that were given, if each belongs to one of the activations named."""
     values = {key: value for key, value in parameters.items() if value is not None}
-    for key, value in values.items():
+    for key in values:
         if not any(key in elementwise[name].parameters for name in names):
             raise click.UsageError(f"{key} is no parameter of {', '.join(names)}")
-        if math.isnan(value):
-            raise click.BadParameter("nan is not a number", param_hint=f"'--{key}'")
     return values
 
 
@@ -132,7 +190,7 @@ def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[...
 @click.argument("name", callback=known, metavar="NAME")
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
-@parameter_options
+@parameter_options(1)
 @click.option("--derivative", is_flag=True, help="The derivative by x instead of the value.")
 @click.option(
     "--dtype",
@@ -166,7 +224,7 @@ def apply(
     columns: str | None,
     wanted: str | None,
     in_place: bool,
-    **parameters: float | None,
+    **parameters: tuple[float, ...] | None,
 ) -> None:
     """Apply the activation NAME to every number in IN and write OUT.
 
@@ -191,7 +249,7 @@ def apply(
     """
     # Only what was given is passed on: with options the activation may have to take a longer way.
     options: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
-    options |= given(parameters, [name])
+    options |= {key: value for key, (value,) in given(parameters, [name]).items()}
     activation = elementwise[name]
     function = partial(activation.derivative if derivative else activation, **options)
     # Files are slower than any device: nobody needs to hear that there is no GPU.
@@ -274,20 +332,41 @@ def calibrate(force: bool, picture: str | None) -> None:
 
 @commands.command(epilog=NAMES)
 @click.argument("names", callback=known, nargs=-1, metavar="[NAME]...")
-@parameter_options
+@parameter_options(None)
 @click.option("--derivative", is_flag=True, help="Draw the derivatives by x too, below the values.")
+@click.option("--xlim", type=Limits(), help="Where the x axis begins and ends.")
+@click.option("--ylim", type=Limits(), help="The same of the y axis.")
+@click.option("--dark", is_flag=True, help="Light lines on a dark ground.")
+@click.option(
+    "--dpi", type=click.IntRange(20, 1200), default=120, show_default=True, help="Dots per inch."
+)
 @picture_option("s3s4.png")
-def plot(names: tuple[str, ...], derivative: bool, output: str, **parameters: float | None) -> None:
+def plot(
+    names: tuple[str, ...],
+    derivative: bool,
+    xlim: tuple[float, float] | None,
+    ylim: tuple[float, float] | None,
+    dark: bool,
+    dpi: int,
+    output: str,
+    **parameters: tuple[float, ...] | None,
+) -> None:
     """Draw the activations NAME in one picture.
 
-    A parameter holds for those of them that have it. Without a NAME, S3, S4 and
-    their derivatives are drawn with their peculiarities marked.
+    A parameter holds for those of them that have it; with several numbers there is a
+    curve for each: s3s4 plot s4 --k 1,2,5. Without a NAME, S3, S4 and their
+    derivatives are drawn with their peculiarities marked.
     """
-    if not names and (derivative or any(value is not None for value in parameters.values())):
+    about_curves = (derivative, xlim, ylim, dark, *parameters.values())
+    if not names and any(one not in (None, False) for one in about_curves):
         raise click.UsageError("Missing argument 'NAME'")
     values = given(parameters, names)
     figures = drawing("figures")
-    save(figures.compared(names, values, derivative) if names else figures.curves(), output)
+    figure = (
+        figures.compared(names, values, derivative, xlim, ylim, dark) if names else figures.curves()
+    )
+    figure.set_dpi(dpi)
+    save(figure, output)
 
 
 @commands.command()
