@@ -86,7 +86,7 @@ class Activation(Described, SmallCalls):
         TypeError
             If a type does not fit.
         """
-        if wrt not in self._derivatives:
+        if not isinstance(wrt, str) or wrt not in self._derivatives:
             raise ValueError(f"wrt must be one of {', '.join(self._derivatives)}, not {wrt!r}")
         return self._call(_cpu.ufuncs[f"{self.name}_d{wrt}"], x, parameters, options)
 
@@ -128,8 +128,11 @@ class Activation(Described, SmallCalls):
         >>> round(float(s4.second_derivative(1.0, k=2.0, wrt=("k", "x"))), 4)
         0.0183
         """
-        pair = (wrt, wrt) if isinstance(wrt, str) else tuple(wrt)
-        found = self._second_derivatives.get(pair) or self._second_derivatives.get(pair[::-1])
+        pair = (wrt, wrt) if isinstance(wrt, str) else wrt
+        found = None
+        if isinstance(pair, tuple | list) and all(isinstance(by, str) for by in pair):
+            known = self._second_derivatives
+            found = known.get(tuple(pair)) or known.get(tuple(pair)[::-1])
         if found is None:
             choice = ", ".join(self._derivatives)
             raise ValueError(f"wrt must be one of {choice}, or a pair of them, not {wrt!r}")
@@ -214,9 +217,11 @@ class Activation(Described, SmallCalls):
             if out is None:
                 gradients = arrays.backward(self.name, grad, x, floats)
             else:
-                _containers.require_room((x, *floats), None, outs)
+                whole = (None,) * len(outs)
+                _containers.require_room((x, *floats), whole, outs)
                 gradients = arrays.backward(self.name, grad, x, floats, outs)
-                gradients = _containers.handed_over(gradients, None, outs)
+                plain = [_containers.PLAIN] * len(outs)
+                gradients = _containers.put(plain, gradients, whole, outs)
         elif road is GPU and lies_on_device(x):
             if out is not None:
                 raise TypeError("out has no meaning for gradients of arrays on a GPU")
@@ -365,6 +370,9 @@ class Activation(Described, SmallCalls):
     def _explained(
         self, error: Exception, x: Any, parameters: tuple[Any, ...], options: Mapping[str, Any]
     ) -> Exception:
+        for value in (x, *parameters):
+            if _containers.takes_ufuncs(value) and not _containers.is_known(value):
+                return error  # of a library that says itself what is wrong
         values = dict(zip(("x", *self._names), (x, *parameters), strict=False))
         return _explain.explained(error, values, options)
 

@@ -81,10 +81,12 @@ def rebuilt(taken: Taken, array: Any, missing: ndarray | None) -> Any:
 
 def without(array: ndarray, missing: ndarray, masked: bool) -> Any:
     """An array of its own with some elements missing: masked, or NaN."""
-    return _as_masked(array, missing) if masked else _as_nan(array, missing)
+    return as_masked(array, missing) if masked else _as_nan(array, missing)
 
 
-def require_room(results: Sequence[Any], missing: ndarray | None, outs: Sequence[Any]) -> None:
+def require_room(
+    results: Sequence[Any], gaps: Sequence[ndarray | None], outs: Sequence[Any]
+) -> None:
     """Nothing, if arrays have room for results, or for whatever has their shapes and types.
 
     Raises
@@ -94,12 +96,12 @@ def require_room(results: Sequence[Any], missing: ndarray | None, outs: Sequence
     ValueError
         If an array has another shape.
     """
-    for result, out in zip(results, outs, strict=True):
+    for result, gap, out in zip(results, gaps, outs, strict=True):
         if out is None or out is result:
             continue
         if not isinstance(out, ndarray):
             raise TypeError(f"out must be an array, not {type(out).__name__}")
-        if missing is not None and not is_masked(out):
+        if gap is not None and not is_masked(out):
             raise TypeError("out must be a masked array: elements are masked or missing")
         if out.shape != result.shape:
             raise ValueError(f"out has shape {out.shape}, the result has {result.shape}")
@@ -107,22 +109,40 @@ def require_room(results: Sequence[Any], missing: ndarray | None, outs: Sequence
             raise TypeError(f"out of {out.dtype} cannot hold {result.dtype}")
 
 
-def handed_over(
-    results: Sequence[Any], missing: ndarray | None, outs: Sequence[Any]
+def put(
+    containers: Sequence[Taken],
+    results: Sequence[Any],
+    gaps: Sequence[ndarray | None],
+    outs: Sequence[Any],
 ) -> tuple[Any, ...]:
-    """Results, each in the array that was given for it; nothing is written unless all fit.
+    """Results in containers, or in arrays that were given; nothing is written unless all fit.
+
+    Parameters
+    ----------
+    containers : sequence of Taken
+        What each result is put into where there is no array for it.
+    results : sequence of array
+    gaps : sequence of ndarray of bool or None
+        Which elements of each are missing, of its shape.
+    outs : sequence of ndarray or None
 
     Raises
     ------
     TypeError, ValueError
         As `require_room` does.
     """
-    require_room(results, missing, outs)
-    for result, out in zip(results, outs, strict=True):
+    require_room(results, gaps, outs)
+    done: list[Any] = []
+    for one, result, gap, out in zip(containers, results, gaps, outs, strict=True):
         if out is not None and out is not result:
             with np.errstate(all="ignore"):
-                out[...] = result
-    return tuple([r if o is None else o for r, o in zip(results, outs, strict=True)])
+                out[...] = result if gap is None else np.ma.array(result, mask=gap)
+        done.append(rebuilt(one, result, gap) if out is None else out)
+    return tuple(done)
+
+
+PLAIN = Taken(None)
+"""The container of a plain array."""
 
 
 def is_frame(value: Any) -> bool:
@@ -239,7 +259,7 @@ def _frame_of(like: Any, columns: Sequence[Any]) -> Any:
 
 def _take_masked(name: str, array: Any) -> Taken:
     if isinstance(array, np.ma.MaskedArray):
-        return Taken(real(name, array.data), _any(np.ma.getmaskarray(array)), (), _as_masked)
+        return Taken(real(name, array.data), _any(np.ma.getmaskarray(array)), (), as_masked)
     mask = _any(np.asarray(array.mask))
 
     def rebuild(result: ndarray, missing: ndarray | None) -> Any:
@@ -345,7 +365,8 @@ def _any(missing: ndarray) -> ndarray | None:
     return missing if missing.any() else None
 
 
-def _as_masked(array: ndarray, missing: ndarray | None) -> Any:
+def as_masked(array: ndarray, missing: ndarray | None) -> Any:
+    """An array with a mask, of any shape."""
     return np.ma.array(array, mask=False if missing is None else missing)
 
 

@@ -93,10 +93,7 @@ def gradients(
         dtype = exp_dtype(found["x"], ()) or found["x"].dtype
         weak = {key: dtype.type(v) for key, v in given.items() if type(v) in NUMBERS}
         results = _by_derivatives(name, {**found, **weak}, {})
-        lazy = [
-            _containers.rebuilt(one, g, None) for one, g in zip(variables, results, strict=True)
-        ]
-        return _containers.handed_over(lazy, None, outs)
+        return _containers.put(variables, results, [None] * len(outs), outs)
     missing = _missing(list(taken.values()), shape)
     if missing is not None:
         for key in ("grad_output", "x"):
@@ -113,16 +110,16 @@ def gradients(
         results = backend.backward(name, grad, x, parameters)
     else:
         results = _by_derivatives(name, found, {"dtype": work})
-    container = _container(taken, shape)
-    put_back = [
-        _put_back(
-            container if index == 0 else one,
-            _summed(result, one.array.shape).astype(dtype, copy=False),
-            missing,
-        )
-        for index, (one, result) in enumerate(zip(variables, results, strict=True))
+    variables[0] = _container(taken, shape)
+    sums = [
+        _summed(result, taken[key].array.shape).astype(dtype, copy=False)
+        for key, result in zip(("x", *defaults), results, strict=True)
     ]
-    return _containers.handed_over(put_back, missing, outs)
+    gaps = [
+        None if one.rebuild is None or missing is None else _gap(missing, gradient.shape)
+        for one, gradient in zip(variables, sums, strict=True)
+    ]
+    return _containers.put(variables, sums, gaps, outs)
 
 
 def _by_derivatives(
@@ -152,19 +149,15 @@ def _container(taken: Mapping[str, Taken], shape: tuple[int, ...]) -> Taken:
     x = taken["x"]
     if x.rebuild is None and x.array.shape == shape:
         for one in taken.values():
-            if one.missing is not None and one.array.shape == shape:
+            fits = one.array.shape == shape or one.rebuild is _containers.as_masked
+            if one.missing is not None and fits:
                 return one
     return x
 
 
-def _put_back(one: Taken, gradient: ndarray, missing: ndarray | None) -> Any:
-    if one.rebuild is None:
-        return gradient if gradient.ndim else gradient[()]
-    if missing is not None:
-        # Of an element that was repeated nothing is left only if all its repetitions are missing.
-        axes = _repeated(gradient.shape, missing.shape)
-        missing = np.asarray(missing.all(axis=axes)).reshape(gradient.shape)
-    return one.rebuild(gradient, missing)
+def _gap(missing: ndarray, shape: tuple[int, ...]) -> ndarray:
+    """What is missing of a gradient: an element of which all repetitions are."""
+    return np.asarray(missing.all(axis=_repeated(shape, missing.shape))).reshape(shape)
 
 
 def _dtype(name: str, given: Mapping[str, Any], found: Mapping[str, ndarray]) -> np.dtype:

@@ -61,6 +61,8 @@ class RowActivation(Described):
         device: Any = None,
         **options: Any,
     ) -> Any:
+        if type(out) is tuple and len(out) == 1:
+            (out,) = out
         if device is None and not options:
             result = self._in_one_piece(self.name, (x,), axis, out)
             if result is not None:
@@ -79,9 +81,7 @@ class RowActivation(Described):
                 if axis is None or isinstance(axis, tuple)
                 else self._ufunc(array, axis=_index(axis), **options)
             )
-            return _containers.handed_over((_containers.rebuilt(taken, lazy, None),), None, (out,))[
-                0
-            ]
+            return _containers.put((taken,), (lazy,), (None,), (out,))[0]
         if not (axis is None or isinstance(axis, tuple)):
             axis = self._axis(axis, array.ndim)
         if taken.rebuild is not None or _explain.is_narrow(array.dtype):
@@ -89,8 +89,7 @@ class RowActivation(Described):
             result = self(wide, axis, **options)
             if "dtype" not in options:
                 result = result.astype(self._dtype(array), copy=False)
-            result = _containers.rebuilt(taken, result, taken.missing)
-            return _containers.handed_over((result,), taken.missing, (out,))[0]
+            return _containers.put((taken,), (result,), (taken.missing,), (out,))[0]
         if axis is None or isinstance(axis, tuple):
             return over_axes(partial(self, **options), (array,), axis, out)
         if out is None and options.keys() <= {"dtype"}:
@@ -154,9 +153,7 @@ class RowActivation(Described):
                 if axis is None or isinstance(axis, tuple)
                 else self._vjp(grad, array, axis=_index(axis))
             )
-            return _containers.handed_over(
-                (_containers.rebuilt(taken["x"], lazy, None),), None, (out,)
-            )[0]
+            return _containers.put((taken["x"],), (lazy,), (None,), (out,))[0]
         if not (axis is None or isinstance(axis, tuple)):
             axis = self._axis(axis, array.ndim)
         try:
@@ -201,9 +198,7 @@ class RowActivation(Described):
         result = self.backward(grad.astype(work, copy=False), array, axis)
         container = x if x.rebuild is not None or missing is None else taken["grad_output"]
         result = result.astype(dtype, copy=False)
-        return _containers.handed_over(
-            (_containers.rebuilt(container, result, missing),), missing, (out,)
-        )[0]
+        return _containers.put((container,), (result,), (missing,), (out,))[0]
 
     def jacobian(self, x: Any, axis: int = -1) -> Any:
         """The full Jacobian of every row.

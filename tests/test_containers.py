@@ -466,3 +466,62 @@ def test_the_hint_for_a_recorded_gradient_names_what_to_do():
     assert re.search(r"s3s4\.torch\.s4.*x\.detach\(\)", str(caught.value))
     with pytest.raises(TypeError, match=r"k\.detach\(\)"):
         s3s4.s4(ROW, Recording(ROW))
+
+
+NULLABLE = {
+    "pandas, nullable": lambda value: pytest.importorskip("pandas").Series(value, dtype="Float64"),
+    "pandas, Arrow": lambda value: pytest.importorskip("pandas").Series(
+        value,
+        dtype=pytest.importorskip("pandas").ArrowDtype(pytest.importorskip("pyarrow").float64()),
+    ),
+    "polars": lambda value: pytest.importorskip("polars").Series("x", value),
+    "pyarrow": lambda value: pytest.importorskip("pyarrow").array(value),
+}
+
+
+@pytest.mark.parametrize("build", NULLABLE.values(), ids=NULLABLE)
+def test_gradients_and_rows_of_columns_go_into_arrays(build):
+    plain, gradient = np.array([1.0, -2.0, 0.5]), np.array([1.0, 2.0, 3.0])
+    calls = {
+        "backward": lambda x, out: s3s4.s3.backward(gradient, x, out=out),
+        "softmax": lambda x, out: s3s4.softmax(x, out=out),
+        "softmax.backward": lambda x, out: s3s4.softmax.backward(gradient, x, out=out),
+    }
+    for name, call in calls.items():
+        out = np.empty(3)
+        assert call(build(plain.tolist()), out) is out
+        np.testing.assert_allclose(out, call(plain, None), rtol=1e-15, err_msg=name)
+        masked = np.ma.zeros(3)
+        holes = build([1.0, None, 0.5])
+        assert call(holes, masked) is masked
+        np.testing.assert_array_equal(masked.mask, [False, True, False])
+        expected = call(np.ma.array(plain, mask=[0, 1, 0]), None)
+        np.testing.assert_allclose(masked.compressed(), expected.compressed(), rtol=1e-15)
+        before = np.full(3, 7.0)
+        with pytest.raises(TypeError, match="out must be a masked array"):
+            call(holes, before)
+        np.testing.assert_array_equal(before, 7.0)
+
+
+def test_gradients_of_a_frame_go_into_an_array():
+    frame = pytest.importorskip("pandas").DataFrame({"a": [1.0, -2.0], "b": [0.5, 3.0]})
+    out = np.empty((2, 2))
+    assert s3s4.s3.backward(np.ones((2, 2)), frame, out=out) is out
+    np.testing.assert_allclose(out, s3s4.s3.derivative(frame.to_numpy()), rtol=1e-15)
+
+
+def test_a_masked_parameter_hides_what_it_is_repeated_for():
+    k = np.ma.array(np.ones(3), mask=[False, True, False])
+    grad_x, grad_k = s3s4.s4.backward(np.ones((2, 3)), np.ones((2, 3)), k)
+    np.testing.assert_array_equal(np.ma.getmaskarray(grad_x), [[False, True, False]] * 2)
+    np.testing.assert_array_equal(np.ma.getmaskarray(grad_k), k.mask)
+
+
+def test_what_another_library_says_is_kept():
+    class Quantity:
+        def __array_ufunc__(self, *arguments, **options):
+            raise TypeError("units do not match")
+
+    for call in (s3s4.s4, s3s4.gelu.derivative):
+        with pytest.raises(TypeError, match="units do not match"):
+            call(Quantity())

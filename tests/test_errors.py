@@ -222,3 +222,12 @@ def test_unknown_activation():
 def test_known_activation(activation):
     assert s3s4.get(activation.name) is activation
     assert s3s4.activations[activation.name] is activation
+
+
+def test_what_a_derivative_is_by_is_named():
+    for wrt in (["x"], 3, None):
+        with pytest.raises(ValueError, match="wrt must be one of x, k, not"):
+            s3s4.s4.derivative(1.0, wrt=wrt)
+    for wrt in (3, None, ("x", 3), [["x"], "k"]):
+        with pytest.raises(ValueError, match="wrt must be one of x, k, or a pair of them, not"):
+            s3s4.s4.second_derivative(1.0, wrt=wrt)

@@ -10,7 +10,6 @@ from jax.typing import ArrayLike
 from s3s4._table import TABLE
 
 ARRAYS = (Array, np.ndarray, np.generic, bool, int, float)
-HALF = (jnp.bfloat16, jnp.float16)
 
 
 def check(name: str, given: Sequence[ArrayLike]) -> None:
@@ -34,4 +33,4 @@ def types(given: Sequence[ArrayLike]) -> tuple[np.dtype, np.dtype]:
     dtype = jnp.result_type(*given)
     if not jnp.issubdtype(dtype, jnp.floating):
         dtype = jnp.result_type(float)
-    return dtype, jnp.dtype(jnp.float32) if dtype in HALF else dtype
+    return dtype, jnp.dtype(jnp.float32) if dtype.itemsize < 4 else dtype

@@ -120,14 +120,24 @@ def summing(of_products: Kernel) -> Kernel:
     return backward
 
 
+def require_one_device(variables: tuple[Tensor, ...]) -> None:
+    """Refuse tensors of several devices, as PyTorch does; numbers may lie anywhere."""
+    devices = dict.fromkeys(one.device for one in variables if one.dim())
+    if len(devices) > 1:
+        names = " and ".join(map(str, devices))
+        raise RuntimeError(f"all tensors must be on the same device, but there are {names}")
+
+
 def empty_output(x: Tensor, *parameters: Tensor) -> Tensor:
     """Room for the result, laid out as x is where it has its shape."""
+    require_one_device((x, *parameters))
     shape = torch.broadcast_shapes(x.shape, *[one.shape for one in parameters])
     return torch.empty_like(x) if x.shape == shape else x.new_empty(shape)
 
 
 def empty_gradients(g: Tensor, *variables: Tensor) -> Any:
     """Room for the gradients."""
+    require_one_device((g, *variables))
     return gradients(tuple(map(torch.empty_like, variables)), variables)
 
 

@@ -23,7 +23,14 @@ def along_channels(parameter: Tensor, input: Tensor, channel_dim: int) -> Tensor
     return parameter.view(shape)
 
 
+def for_all(parameter: Tensor, input: Tensor) -> Tensor:
+    """A parameter of one element, in a shape that adds no axis to an input."""
+    return parameter if input.dim() else parameter.view(())
+
+
+# What they ask of an input, a symbolic trace could not.
 torch.fx.wrap("along_channels")
+torch.fx.wrap("for_all")
 
 
 class Plain(nn.Module):
@@ -83,7 +90,7 @@ class Parametric(Plain):
         if not self.learnable:
             return values
         if self.num_parameters == 1:
-            return values if input.dim() else [value.view(()) for value in values]
+            return [for_all(value, input) for value in values]
         return [along_channels(value, input, self.channel_dim) for value in values]
 
     def extra_repr(self) -> str:

@@ -268,3 +268,16 @@ def test_jax_is_loaded_by_its_module_alone():
             done = python(f"{before}; import {module}", check=False)
             last = done.stderr.strip().splitlines()[-1]
             assert last.removesuffix(reason) == "ImportError: s3s4.jax needs JAX >= 0.7, "
+
+
+@pytest.mark.parametrize("dtype", [jnp.float8_e4m3fn, jnp.float8_e5m2])
+def test_eight_bits_are_computed_in_single(dtype):
+    x = jnp.linspace(-2, 2, 9).astype(dtype)
+    for name in ("s4", "silu", "gelu", "softplus"):
+        function = getattr(sj, name)
+        result = function(x)
+        assert result.dtype == dtype
+        np.testing.assert_array_equal(
+            result.astype(jnp.float32),
+            function(x.astype(jnp.float32)).astype(dtype).astype(jnp.float32),
+        )

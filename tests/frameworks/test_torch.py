@@ -264,6 +264,28 @@ def test_traced_and_symbolically_traced():
         torch.testing.assert_close(made(x), model()(x))
 
 
+@pytest.mark.parametrize("title", ["S4", "PReLU", "Snake", "ReLU"])
+def test_a_module_with_its_defaults_is_symbolically_traced(title):
+    layers = torch.nn.Sequential(torch.nn.Linear(8, 8), getattr(st, title)())
+    traced = torch.fx.symbolic_trace(layers)
+    for x in (torch.randn(5, 8), torch.randn(8)):
+        torch.testing.assert_close(traced(x), layers(x))
+
+
+def test_tensors_of_several_devices_are_refused():
+    x, k = torch.linspace(-2, 2, 5, requires_grad=True), torch.ones(5, device="meta")
+    for call in (
+        lambda: st.S4(device="meta")(x),
+        lambda: st.s4(x, k),
+        lambda: torch.ops.s3s4.s4(x, k),
+        lambda: torch.ops.s3s4.s4_backward(x, x, k),
+        lambda: torch.func.vmap(st.s4)(x, k),
+    ):
+        with pytest.raises(RuntimeError, match=r"(same|expected) device"):
+            call()
+    assert st.s4(torch.ones(5, device="meta"), torch.tensor(5.0)).device.type == "meta"
+
+
 # --- Modules --------------------------------------------------------------------------------------
 
 MODULES = [name for name in st.__all__ if name[0].isupper()]
