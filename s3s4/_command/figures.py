@@ -6,6 +6,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -36,7 +37,7 @@ STYLES = ("-", "--", "-.", ":")
 MOST_WITHIN = 6
 """More curves have their names beside the picture, and differ in the style of the line as well."""
 LIGHT = "#e6edf3"
-DARK = {
+DARK: Any = {
     **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "#0d1117"),
     **dict.fromkeys(
         ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), LIGHT

@@ -48,51 +48,31 @@ PICTURES = (".png", ".svg", ".pdf")
 NAMES = f"NAME is one of: {', '.join(elementwise)}."
 
 
-class Numbers(click.ParamType):
-    """Numbers with commas between them: so many, or any number of them."""
+def numbers(count: int | None) -> Callable[[str], tuple[float, ...]]:
+    """Return what reads numbers with commas between them: so many, or any number of them."""
 
-    name = "numbers"
-
-    def __init__(self, count: int | None = None) -> None:
-        self.count = count
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        """Show the form in the help."""
-        return "NUMBER,..." if self.count is None else ",".join(["NUMBER"] * self.count)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        """Return the numbers."""
-        if isinstance(value, tuple):
-            return value
+    def read(text: str) -> tuple[float, ...]:
         try:
-            numbers = tuple(float(part) for part in value.split(","))
+            found = tuple(float(part) for part in text.split(","))
         except ValueError:
             many = "a number, nor numbers with commas between"
-            wanted = "a valid float" if self.count == 1 else many
-            self.fail(f"{value!r} is not {wanted}", param, ctx)
-        if any(map(math.isnan, numbers)):
-            self.fail("nan is not a number", param, ctx)
-        if self.count is not None and len(numbers) != self.count:
-            self.fail(f"takes {self.count} numbers, not {len(numbers)}", param, ctx)
-        return numbers
+            wanted = "a valid float" if count == 1 else many
+            raise click.BadParameter(f"{text!r} is not {wanted}") from None
+        if any(map(math.isnan, found)):
+            raise click.BadParameter("nan is not a number")
+        if count is not None and len(found) != count:
+            raise click.BadParameter(f"takes {count} numbers, not {len(found)}")
+        return found
+
+    return read
 
 
-class Limits(Numbers):
-    """Where an axis begins and ends."""
-
-    def __init__(self) -> None:
-        super().__init__(2)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        """Return the two numbers."""
-        low, high = super().convert(value, param, ctx)
-        if not -math.inf < low < high < math.inf:
-            self.fail("takes two finite numbers, the smaller one first", param, ctx)
-        return low, high
+def limits(text: str) -> tuple[float, float]:
+    """Read where an axis begins and ends."""
+    low, high = numbers(2)(text)
+    if not -math.inf < low < high < math.inf:
+        raise click.BadParameter("takes two finite numbers, the smaller one first")
+    return low, high
 
 
 def known(context: click.Context, parameter: click.Parameter, names: Any) -> Any:
@@ -100,15 +80,17 @@ def known(context: click.Context, parameter: click.Parameter, names: Any) -> Any
 
     Names may be written in capitals.
     """
-    names = names.lower() if isinstance(names, str) else tuple(name.lower() for name in names)
+    found = []
     for name in [names] if isinstance(names, str) else names:
+        lowered = name.lower()
+        if lowered in s3s4.activations and lowered not in elementwise:
+            raise click.BadParameter(f"{name} is a function of rows, not of single numbers")
         try:
-            s3s4.get(name)
+            s3s4.get(lowered if lowered in elementwise else name)
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
-        if name not in elementwise:
-            raise click.BadParameter(f"{name} is a function of rows, not of single numbers")
-    return names
+        found.append(lowered)
+    return found[0] if isinstance(names, str) else tuple(found)
 
 
 def print_cflags(context: click.Context, _: object, wanted: bool) -> None:
@@ -156,7 +138,10 @@ def parameter_options(
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         for parameter, uses in reversed(owners.items()):
             text = f"Parameter {parameter} of {', '.join(uses)}."
-            option = click.option(f"--{parameter}", parameter, type=Numbers(count), help=text)
+            metavar = "NUMBER" if count == 1 else "NUMBER,..."
+            option = click.option(
+                f"--{parameter}", parameter, type=numbers(count), metavar=metavar, help=text
+            )
             command = option(command)
         return command
 
@@ -334,8 +319,8 @@ def calibrate(force: bool, picture: str | None) -> None:
 @click.argument("names", callback=known, nargs=-1, metavar="[NAME]...")
 @parameter_options(None)
 @click.option("--derivative", is_flag=True, help="Draw the derivatives by x too, below the values.")
-@click.option("--xlim", type=Limits(), help="Where the x axis begins and ends.")
-@click.option("--ylim", type=Limits(), help="The same of the y axis.")
+@click.option("--xlim", type=limits, metavar="MIN,MAX", help="Where the x axis begins and ends.")
+@click.option("--ylim", type=limits, metavar="MIN,MAX", help="The same of the y axis.")
 @click.option("--dark", is_flag=True, help="Light lines on a dark ground.")
 @click.option(
     "--dpi", type=click.IntRange(20, 1200), default=120, show_default=True, help="Dots per inch."
