@@ -183,7 +183,8 @@ def both(form: Call, leaves: Sequence[torch.Tensor], grad: torch.Tensor) -> Call
     def call() -> None:
         for leaf in leaves:
             leaf.grad = None
-        form().backward(grad)  # type: ignore[attr-defined]
+        result: Any = form()
+        result.backward(grad)
 
     return call
 
