@@ -58,9 +58,9 @@ def over_axes(
     return out
 
 
-def _index(axis: object, ndim: int) -> int:
+def _index(axis: Any, ndim: int) -> int:
     try:
-        index = operator.index(axis)  # type: ignore[arg-type]
+        index = operator.index(axis)
     except TypeError:
         raise TypeError(f"axis must hold integers, not {type(axis).__name__}") from None
     if not -ndim <= index < ndim:

@@ -295,9 +295,9 @@ NotImplementedError
 """
 
 
-def _index(axis: object) -> int:
+def _index(axis: Any) -> int:
     try:
-        return operator.index(axis)  # type: ignore[arg-type]
+        return operator.index(axis)
     except TypeError:
         raise TypeError(f"axis must be an integer, not {type(axis).__name__}") from None
 
