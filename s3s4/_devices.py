@@ -95,6 +95,8 @@ def identity() -> list[str]:
     """What tells one machine's GPUs from another's, without CUDA: as far as Linux says it."""
     texts = [os.environ.get("CUDA_VISIBLE_DEVICES", "")]
     for path in [DRIVER / "version", *sorted((DRIVER / "gpus").glob("*/information"))]:
+        # A machine without that driver has no such file, and a container may hide it: then this
+        # tells less, and a measurement is made again at worst.
         with suppress(OSError):
             lines = path.read_text("utf-8", "replace").splitlines()
             texts += [line for line in lines if line.startswith(("NVRM", "Model", "GPU UUID"))]

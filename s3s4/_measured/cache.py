@@ -74,7 +74,9 @@ def store(key: Mapping[str, Any], value: Any) -> None:
             file.write(text)
         os.replace(temporary, path)
     except BaseException as error:
-        with suppress(OSError):  # that it cannot be removed must not hide why it was not written
+        # The temporary file may be gone, or its folder be read-only by now. What is raised, or let
+        # go, must be why the value was not written, and not that.
+        with suppress(OSError):
             os.unlink(temporary)
         if not isinstance(error, OSError):
             raise

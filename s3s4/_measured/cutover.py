@@ -198,8 +198,9 @@ def _measure_gpu(
     def on_gpu(size: int) -> object:
         return backend.evaluate(function, x[:size], parameters, [o[:size] for o in outs])
 
-    # The first call compiles, which is no part of a call's time.
-    with suppress(Exception):  # of any kind; the comparison meets it again, and says never
+    # The first call compiles, which is no part of a call's time. A compiler or a driver may raise
+    # anything; nothing is lost, as the timed calls below raise it again, which makes "never".
+    with suppress(Exception):
         on_gpu(1)
     share = BUDGET / (len(KINDS) * len(_cpu.FLOATS))
     return _timed(on_cpu, on_gpu, SIZES, share, ("CPU", "GPU"), progress)
