@@ -77,9 +77,10 @@ PRIMITIVES = Primitives(torch, constant)
 
 
 def fingerprint(*paths: str | None) -> str:
-    """What tells the text of some files from any other; in a frozen application, the version."""
+    """What tells the text of some files, of this version, from any other."""
     digest = zlib.crc32(version.encode())
     for path in filter(None, paths):
+        # In a frozen application modules have no file. Its texts are those of its version.
         with suppress(OSError):
             digest = zlib.crc32(Path(path).read_bytes(), digest)
     return f"{digest:08x}"
