@@ -23,18 +23,8 @@ from jax import export  # noqa: E402
 
 import s3s4.jax as sj  # noqa: E402
 
-pytestmark = pytest.mark.frameworks
+pytestmark = [pytest.mark.frameworks, pytest.mark.usefixtures("_jax_in_double")]
 ENDS = [np.inf, -np.inf, np.nan, 1e10, -1e10]
-
-
-@pytest.fixture(autouse=True)
-def _in_double():
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", False)
-
-
-jax.config.update("jax_disable_most_optimizations", True)
 
 
 def arrays(values):

@@ -25,19 +25,9 @@ from jax import export  # noqa: E402
 import s3s4.jax as sj  # noqa: E402
 import s3s4.jax_kernels as sk  # noqa: E402
 
-pytestmark = pytest.mark.frameworks
+pytestmark = [pytest.mark.frameworks, pytest.mark.usefixtures("_jax_in_double")]
 HEADER = Path(__file__).parents[2] / "src" / "xla" / "xla_ffi.h"
 ENDS = [np.inf, -np.inf, np.nan, 0.0, -0.0, 1e-40, -1e-310]
-
-
-@pytest.fixture(autouse=True)
-def _in_double():
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", False)
-
-
-jax.config.update("jax_disable_most_optimizations", True)
 
 
 def grad(f, x):
