@@ -217,11 +217,10 @@ class Activation(Described, SmallCalls):
             if out is None:
                 gradients = arrays.backward(self.name, grad, x, floats)
             else:
-                whole = (None,) * len(outs)
-                _containers.require_room((x, *floats), whole, outs)
+                none, plain = [None] * len(outs), [_containers.PLAIN] * len(outs)
+                _containers.require_room((x, *floats), none, outs)
                 gradients = arrays.backward(self.name, grad, x, floats, outs)
-                plain = [_containers.PLAIN] * len(outs)
-                gradients = _containers.put(plain, gradients, whole, outs)
+                gradients = _containers.put(plain, gradients, none, outs)
         elif road is GPU and lies_on_device(x):
             if out is not None:
                 raise TypeError("out has no meaning for gradients of arrays on a GPU")
