@@ -11,6 +11,8 @@ from support import ACTIVATIONS, inputs, outputs
 
 pytestmark = pytest.mark.gpu
 
+KERNELS = {"arrays", "strides", "strides, arrays", "sums", "sums, arrays"}
+
 
 @pytest.fixture(scope="module", autouse=True)
 def backend():
@@ -33,6 +35,13 @@ def without_complaints():
 def test_every_function_is_right(function):
     wrong = [check for check in _doctor.compare([function]) if not check.right]
     assert not wrong
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_every_layout_is_right(dtype):
+    checks = list(_doctor.layouts([dtype]))
+    assert {check.kernel for check in checks} == KERNELS
+    assert not [check for check in checks if not check.right]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

@@ -7,6 +7,7 @@
 
 import csv
 import importlib
+import itertools
 import math
 import os
 import sys
@@ -265,20 +266,23 @@ def info() -> None:
 def doctor() -> None:
     """Check the GPU: that it is found, that it is right, and how fast it is.
 
-    Every function is computed on the GPU and on the CPU and compared; exit code
-    1 if they differ. Then S3 and S4 are timed on arrays that stay on the device,
+    Every function is computed on the GPU and on the CPU and compared, and so are
+    the kernels for arrays of parameters, for strides and for sums; exit code 1
+    if they differ. Then S3 and S4 are timed on arrays that stay on the device,
     beside a copy of the same arrays: no function can be faster than that.
     """
     from s3s4._command import doctor as _doctor
 
     click.echo(f"gpu      {_doctor.probe()}")
     click.echo()
-    click.echo("function         dtype      difference, in eps")
+    click.echo("function         kernel           dtype      difference, in eps")
     right = True
-    for check in _doctor.compare():
+    for check in itertools.chain(_doctor.compare(), _doctor.layouts()):
         right = right and check.right
         mark = "" if check.right else "  WRONG"
-        click.echo(f"{check.function:16} {check.dtype:10} {check.difference:8.2f}{mark}")
+        click.echo(
+            f"{check.function:16} {check.kernel:16} {check.dtype:10} {check.difference:8.2f}{mark}"
+        )
     click.echo()
     click.echo("function         dtype        GB/s    copy  share")
     for speed in _doctor.speeds():

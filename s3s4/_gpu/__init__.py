@@ -7,7 +7,7 @@ What an element takes is made from the same formulas as the CPU's, loops around 
 from s3s4._gpu.on_device import backward as backward_on_device
 from s3s4._gpu.on_device import evaluate as evaluate_on_device
 from s3s4._gpu.on_host import backward, evaluate
-from s3s4._gpu.probe import bandwidth, device
+from s3s4._gpu.probe import bandwidth, device, there
 from s3s4._gpu.toolchain import SIMULATED
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "device",
     "evaluate",
     "evaluate_on_device",
+    "there",
 ]

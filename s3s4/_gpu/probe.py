@@ -60,6 +60,11 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(line for line in lines if line)[:300]}"
 
 
+def there(array: np.ndarray) -> Any:
+    """A copy on the device, in an array of Numba's."""
+    return cuda.to_device(array)
+
+
 def bandwidth(
     function: str, dtype: Any, size: int, parameters: Sequence[Any]
 ) -> tuple[float, float]:
