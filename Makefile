@@ -11,7 +11,7 @@ SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard src/*/*.py sr
     src/kernels/* src/pytorch/* src/xla/* src/meson.build s3s4/*.py s3s4/*/*.py s3s4/*.pyi \
     s3s4/*/*.pyi s3s4/py.typed s3s4/meson.build)
 
-.PHONY: demo test slow frameworks fuzz sanitize arm64 dev lint bench study pages family wheel sdist \
+.PHONY: demo test slow frameworks fuzz sanitize arm64 dev lint bench study site family wheel sdist \
     audit smoke minima gpu-check gpu gpu-host on-card on-card-bundle \
     gpu-roofline portability clean
 .DELETE_ON_ERROR .SECONDARY:
@@ -55,10 +55,13 @@ on-card-bundle: .venv-gpu-check/installed
 	.ci/on-card-bundle .venv-gpu-check/bin/python build/on-card
 gpu-roofline: .venv-gpu-check/installed
 	.venv-gpu-check/bin/python benchmarks/run.py roofline $(ARGS)
-pages: .venv-cli/installed
-	.venv-cli/bin/python docs/pages.py
+site: .venv-site/installed
+	.venv-site/bin/python docs/site/stage.py build/site-source
+	rm -rf build/site
+	.venv-site/bin/python -P -m sphinx -nW --keep-going -q -c docs/site -d build/site-doctrees \
+	    build/site-source build/site
 family: .venv-slow/installed
-	.venv-slow/bin/python docs/family.py
+	.venv-slow/bin/python docs/site/family.py
 
 wheel: build/wheel/built
 sdist: .venv-package/installed

@@ -40,7 +40,7 @@ console.log(JSON.stringify(results));
 def pages():
     """Import the module of the pages from where it lies."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(DOCS)
+        patch.syspath_prepend(DOCS / "site")
         yield importlib.import_module("pages")
 
 
@@ -89,7 +89,7 @@ def test_values_and_derivatives_are_the_ufuncs(folder):
         assert (error <= ERROR * np.maximum(1, np.abs(expected[finite]))).all(), (name, by, given)
 
 
-def test_the_page_is_whole_and_asks_no_network(pages):
+def test_it_is_whole_and_asks_no_network(pages):
     page = pages.explorer()
     assert "//SCRIPT" not in page
     assert "import " not in page.partition("<script")[2]

@@ -23,7 +23,7 @@ import pages
 from s3s4._rows import row_activations
 from s3s4._table import TABLE
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "family.md"
 sys.path += [str(ROOT / folder) for folder in ("tests", "tests/tools", "benchmarks")]
 
@@ -130,7 +130,7 @@ def rows() -> Iterator[list[str]]:
     gpu, torch, (speed, _) = simulated(), beside_torch(), speeds()
     for name, entry in TABLE.items():
         yield [
-            f"[{name}](functions/{name}.md)",
+            name,
             "yes",
             "yes",
             ", ".join(f"{p}, d/d{p}" for p in entry.parameters) or "none",

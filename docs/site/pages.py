@@ -1,4 +1,4 @@
-"""Write a page for every activation, their index, the gallery and the explorer: `make pages`.
+"""Write a page for every activation, their index, the gallery and the explorer, for the site.
 
 # Design:
 # - The prose of a page is the docstring in src/formulas, whose indented lines are the formulas;
@@ -7,7 +7,6 @@
 """
 
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DOCS = Path(__file__).resolve().parent
+DOCS = Path(__file__).resolve().parents[1]
 SOURCE = DOCS.parent / "src"
 DTYPES = ("float16", "float32", "float64", "long double")
 
@@ -37,7 +36,7 @@ STEEPNESSES = (0.5, 1.0, 2.0, 10.0)
 def texts() -> dict[str, str]:
     """Return every page by its place in the documentation."""
     pages = {f"functions/{name}.md": page(name) for name in TABLE}
-    others = {"functions/README.md": index(), "gallery.md": gallery(), "explorer.html": explorer()}
+    others = {"functions/index.md": index(), "gallery.md": gallery(), "explorer.html": explorer()}
     return {**pages, **others}
 
 
@@ -52,10 +51,10 @@ def page(name: str) -> str:
         "",
         f"![{name} and its derivative by x]({name}.png)",
         "",
-        "## In Python",
+        f"```{{py:function}} s3s4.{signature(name)}",
+        "```",
         "",
         "```python",
-        f"s3s4.{signature(name)}",
         f"s3s4.{name}.value_and_derivative({', '.join(['x', *parameters])})",
         f"s3s4.{name}.backward({', '.join(['grad_output', 'x', *parameters])})",
         "```",
@@ -139,15 +138,19 @@ def index() -> str:
     ]
     return "\n".join(
         [
-            "# The activations",
+            "# Activations",
             "",
-            "Written by `make pages` from `src/formulas/activations.py`. All of them in one"
-            " picture: [the gallery](../gallery.md); how they were checked:"
-            " [the family](../family.md).",
+            "All of them in one picture: [the gallery](../gallery.md). Functions of whole rows"
+            " (softmax, softmin, log_softmax) have [a page of their own](../rows.md).",
             "",
             *table(["", "call", ""], rows),
             "",
-            "softmax, softmin and log_softmax are functions of whole rows: [rows](../rows.md).",
+            "```{toctree}",
+            ":hidden:",
+            "",
+            "../gallery",
+            *TABLE,
+            "```",
             "",
         ]
     )
@@ -161,7 +164,7 @@ def gallery() -> str:
             "# Gallery",
             "",
             "Every activation (black) and its derivative by x (red) on one scale, with the default"
-            " parameters, and S4 for several k. Drawn by `make pages`; any of them in one picture:"
+            " parameters, and S4 for several k. Any of them in one picture:"
             " `s3s4 plot gelu mish s4 --derivative`.",
             "",
             "![Every activation and its derivative](gallery.png)",
@@ -187,13 +190,13 @@ def scripts() -> dict[str, str]:
 
 
 def explorer() -> str:
-    """Return the page on which parameters are moved by hand, with all that it needs in it."""
+    """Return the part of a page where parameters are moved by hand, with all that it needs."""
     modules = scripts()
     order = ("primitives.js", "activations.js", "explorer.js")
     text = "\n".join(modules[name] for name in order)
     text = re.sub(r"^import .*\n", "", text, flags=re.MULTILINE)
     text = re.sub(r"^export ", "", text, flags=re.MULTILINE)
-    page = (DOCS / "explorer" / "page.html").read_text("utf-8")
+    page = (DOCS / "explorer" / "explorer.html").read_text("utf-8")
     return page.replace("//SCRIPT\n", text)
 
 
@@ -244,15 +247,9 @@ def pictures() -> Iterator[tuple[str, "Figure"]]:
 
 
 def write(folder: Path) -> None:
-    """Write everything, in place of what was written before."""
-    shutil.rmtree(folder / "functions", ignore_errors=True)
+    """Write everything."""
     (folder / "functions").mkdir()
     for place, text in texts().items():
         (folder / place).write_text(text, "utf-8")
     for place, figure in pictures():
         figure.savefig(folder / place)
-
-
-if __name__ == "__main__":
-    write(DOCS)
-    print(f"written: {len(TABLE)} pages in docs/functions, docs/gallery.md, docs/explorer.html")

@@ -1,0 +1,87 @@
+"""Gather the pages of the site in a folder for Sphinx: `make site`.
+
+# Design:
+# - Pages are kept where a reader of the repository looks for them, and link to each other there.
+#   The site has them side by side: README.md as the guide, everything of docs/ beside it.
+# - What leads to a file that is no page keeps its text and loses its link.
+"""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pages
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+
+PLACES = {
+    "README.md": "guide.md",
+    **{f"docs/{file.name}": file.name for file in DOCS.glob("*.md") if file.stem != "family"},
+    "docs/decisions/README.md": "decisions.md",
+    **{name: name.lower() for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")},
+    **{f"docs/site/{file.name}": file.name for file in DOCS.glob("site/*.md")},
+}
+"""Where each page of the repository stands in the site."""
+GUIDE = """# Guide
+
+```{toctree}
+:hidden:
+
+rows
+containers
+initialization
+recipes
+gpu
+```
+"""
+"""In place of the heading of README.md."""
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]*)(#[^)\s]*)?\)")
+PICTURE = re.compile(
+    r'<picture>\n<source media="[^"]*" srcset="([^"]*)">\n<img src="([^"]*)" alt="([^"]*)".*>\n'
+    r"</picture>\n"
+)
+
+
+def staged(text: str, place: str) -> str:
+    """Return a page as it is in the site, with its links and pictures."""
+    folder = (ROOT / place).parent
+
+    def link(found: re.Match[str]) -> str:
+        image, label, target, anchor = found.groups(default="")
+        if ":" in target or not target:
+            return found[0]
+        path = (folder / target).resolve().relative_to(ROOT).as_posix()
+        if path in PLACES or (image and (ROOT / path).exists()):
+            return f"{image}[{label}]({PLACES.get(path, path.removeprefix('docs/'))}{anchor})"
+        return label
+
+    def themed(found: re.Match[str]) -> str:
+        dark, light, alt = found.groups()
+        return "\n".join(picture(light, alt, "only-light") + picture(dark, alt, "only-dark"))
+
+    text = PICTURE.sub(themed, LINK.sub(link, text))
+    return text.replace("# s3s4\n", GUIDE, 1) if place == "README.md" else text
+
+
+def picture(file: str, alt: str, theme: str) -> list[str]:
+    """Return the lines that show a picture in one of the themes, `only-light` or `only-dark`."""
+    return [f"```{{image}} {file}", f":alt: {alt}", f":class: {theme}", "```", ""]
+
+
+def stage(folder: Path) -> None:
+    """Write everything that Sphinx reads, in place of what was there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for place, at in PLACES.items():
+        (folder / at).write_text(staged((ROOT / place).read_text("utf-8"), place), "utf-8")
+    for file in [*DOCS.glob("*.png"), *DOCS.glob("study/*.png")]:
+        target = folder / file.relative_to(DOCS)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(file, target)
+    pages.write(folder)
+
+
+if __name__ == "__main__":
+    stage(Path(sys.argv[1]))
