@@ -58,6 +58,9 @@ def test_dtype_and_parameter():
         ("s4 in.npy out.npy --k abc", "'--k': 'abc' is not a valid float"),
         ("s4 in.npy out.npy --k nan", "'--k': nan is not a number"),
         ("s3 in.npy out.npy --k 2", "k is no parameter of s3"),
+        ("s3 in.npy out.npy --wrt k", "--wrt must be one of x, not 'k'"),
+        ("s4 in.npy out.npy --threads 0", "'--threads': 0 is not in the range 1<=x<=1024"),
+        ("s4 in.npy out.npy --axis x", "'--axis': 'x' is not a valid integer"),
         ("s4 in.npy out.npy --dtype int8", "'--dtype': 'int8' is not one of"),
         ("s4 in.npy", "Missing argument 'OUT'"),
     ],
@@ -73,11 +76,51 @@ def test_progress_is_shown_on_a_terminal_only():
     np.save("in.npy", SAMPLE)
     command = [*COMMAND, "apply", "s4", "in.npy", "out.npy"]
     ours, theirs = pty.openpty()
-    subprocess.run(command, stderr=theirs, check=True)
+    subprocess.run(command, stderr=theirs, check=True, env={**os.environ, "TERM": "xterm"})
     os.close(theirs)
     assert b"100%" in os.read(ours, 10_000)
     os.close(ours)
     assert run(*command[3:]).stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("term", "option", "shown"),
+    [("xterm", "-q", ""), ("xterm", "--quiet", ""), ("dumb", None, ""), ("xterm", None, "s4\n")],
+)
+def test_terminals_and_people_that_want_no_progress(capfd, monkeypatch, term, option, shown):
+    np.save("in.npy", SAMPLE)
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr(os, "isatty", lambda descriptor: True)
+    applied("in.npy", "out.npy", *filter(None, [option]))
+    assert capfd.readouterr() == ("", shown)
+
+
+@pytest.mark.parametrize("wrt", ["x", "k"])
+def test_derivative_by_any_input(wrt):
+    np.save("in.npy", SAMPLE)
+    result = applied("in.npy", "out.npy", "--wrt", wrt, "--k", "2", "--derivative")
+    step = 1e-6
+    beside = [
+        s4_by_definition(SAMPLE + (wrt == "x") * h, 2 + (wrt == "k") * h) for h in (-step, step)
+    ]
+    np.testing.assert_allclose(result, (beside[1] - beside[0]) / (2 * step), atol=1e-8)
+
+
+def test_threads(monkeypatch):
+    np.save("in.npy", SAMPLE)
+    seen = []
+    monkeypatch.setattr(type(s3s4.s4), "__call__", lambda *a, **o: seen.append(threads()) or a[1])
+    threads = s3s4.get_num_threads
+    for given in (["--threads", "3"], []):
+        main(["apply", "s4", "in.npy", "out.npy", *given])
+    assert (set(seen[:2]), set(seen[2:])) == ({3}, {threads()})
+
+
+@pytest.mark.parametrize("name", ["S4", "Gelu", "SOFTMAX"])
+def test_names_in_any_case(name):
+    np.save("in.npy", SAMPLE)
+    assert main(["apply", name, "in.npy", "out.npy"]) == 0
+    np.testing.assert_array_equal(np.load("out.npy"), s3s4.get(name.lower())(SAMPLE))
 
 
 def test_a_terminal_is_spared_binary_output():

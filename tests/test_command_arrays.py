@@ -13,7 +13,7 @@ import pytest
 
 import s3s4
 from commandline import SAMPLE, applied, error_of, npy_bytes, run
-from s3s4._command import arrays as _arrays
+from s3s4._command.data import PIECE
 from s3s4._command.main import main
 
 pytestmark = pytest.mark.usefixtures("own_folder")
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
         SAMPLE.astype(np.longdouble),
         np.arange(-3, 4),
         np.array([True, False]),
-        np.resize(SAMPLE, 2 * _arrays.PIECE + 3).astype("f4"),
+        np.resize(SAMPLE, 2 * PIECE + 3).astype("f4"),
     ],
     ids=lambda x: f"{x.dtype.str}-{x.shape}-{'F' if np.isfortran(x) else 'C'}",
 )
@@ -59,9 +59,7 @@ def test_archives_keep_names_and_compression(save):
     assert kinds[0] == kinds[1]
 
 
-@pytest.mark.parametrize(
-    "x", [SAMPLE, np.resize(SAMPLE, _arrays.PIECE + 1)], ids=["small", "pieces"]
-)
+@pytest.mark.parametrize("x", [SAMPLE, np.resize(SAMPLE, PIECE + 1)], ids=["small", "pieces"])
 def test_arrays_through_pipes(x):
     given = io.BytesIO()
     np.save(given, x)

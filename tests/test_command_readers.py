@@ -1,6 +1,5 @@
 """The two readers of text: with pyarrow and without, in pipes and in little memory."""
 
-import io
 import random
 import subprocess
 import sys
@@ -11,11 +10,11 @@ import pytest
 import s3s4
 from commandline import COMMAND, run, written_s4
 from s3s4._command import text as _text
-from s3s4._command.arrays import DataError
+from s3s4._command.data import DataError, Function, Target
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
-USUAL = ["1", "-2.5", "", " 3"]
+USUAL = ["1", "-2.5", "", "  ", " 3"]
 # fmt: off
 ODD = [
     "1", "-2.5", "+3", "+-1", "++1", ".5", "5.", "1e5", "1E-5", "inf", "-Infinity", "nan", "NAN",
@@ -38,14 +37,16 @@ def test_both_readers_agree(monkeypatch, seed):
     ]
     content = end.join(map(mark.join, fields)) + rng.choice(["", end])
     Path("in.txt").write_bytes(content.encode())
+    function = rng.choice([Function("s4", s3s4.s4), Function("softmax", s3s4.softmax, True, 0)])
     seen = []
     for fast in (_text._fast_reader, lambda layout: None):
         with monkeypatch.context() as patch:
             patch.setattr(_text, "_fast_reader", fast)
-            with Path("in.txt").open("rb") as source, io.BytesIO() as sink:
+            with Path("in.txt").open("rb") as source:
                 try:
-                    _text.Columns(source, False).apply(s3s4.s4, sink, lambda count: None)
-                    seen.append(sink.getvalue())
+                    target = Target("out.txt", None, False, source)
+                    _text.Columns(source, False).apply(function, target, lambda count: None)
+                    seen.append(Path("out.txt").read_bytes())
                 except DataError as error:
                     seen.append(str(error))
     assert seen[0] == seen[1]

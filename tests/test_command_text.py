@@ -52,6 +52,21 @@ def test_empty_fields_are_missing_values():
     np.testing.assert_array_equal(applied("in.csv", "out.npy"), s3s4.s4([[1, 2], [np.nan, 4]]))
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("a,b\n1,\n ,nan\n", "a,b\n{},\n,nan\n"),
+        ('a\n1\n""\n', "a\n{}\nnan\n"),
+        ('a b\n1 ""\n', "a b\n{} nan\n"),
+    ],
+    ids=["commas", "one-column", "blanks"],
+)
+def test_missing_values_stay_missing(given, expected):
+    Path("in.csv").write_text(given)
+    assert main(["apply", "s4", "in.csv", "out.csv"]) == 0
+    assert Path("out.csv").read_text() == expected.format(*written_s4(1))
+
+
 @pytest.mark.parametrize("columns", [1, 3])
 def test_text_becomes_an_array(monkeypatch, columns):
     monkeypatch.setattr(_text, "BLOCK", 1 << 12)
@@ -104,7 +119,7 @@ def test_other_columns_are_copied(columns):
     rows = [("2020-01-01", "1", "é"), ('"a,b"', '"-2"', " x "), ('"""\n"', "3", ""), ("", "", "1")]
     Path("in.csv").write_text(start + "".join(",".join(row) + "\r\n" for row in rows), newline="")
     assert main(["apply", "s4", "in.csv", "out.csv", "--columns", columns]) == 0
-    results = [*written_s4(1, -2, 3), "nan"]
+    results = [*written_s4(1, -2, 3), ""]
     expected = "".join(f"{a},{y},{c}\r\n" for (a, _, c), y in zip(rows, results, strict=True))
     assert Path("out.csv").read_bytes() == (start + expected).encode()
 

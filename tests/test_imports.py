@@ -32,7 +32,7 @@ KNOWN_TO = {
     "keras": {name for name in MODULES if name.split(".")[0] in ("keras", "_keras")},
     "onnx": {"onnx"},
     "onnxscript": {"onnx"},
-    "click": {"_command.main", "_command.failures"},
+    "click": {f"_command.{name}" for name in ("apply", "arguments", "failures", "main")},
     "pyarrow": {"_command.arrow"},
     "rich": {"_command.main"},
     "tqdm": {"_command.main"},

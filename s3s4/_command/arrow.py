@@ -70,23 +70,31 @@ class Reader:
             if (pc.max(pc.binary_length(table[name])).as_py() or 0) > LONGEST_FIELD:
                 return None
         numbers = np.array([table[place].to_numpy() for place in self._layout.chosen])
-        missing = sum(table[place].null_count for place in self._layout.chosen)
-        if b"(" in block and np.isnan(numbers).sum() > missing:
+        columns = [table[place] for place in self._layout.chosen]
+        count = sum(column.null_count for column in columns)
+        if b"(" in block and np.isnan(numbers).sum() > count:
             return None
-        return Table(numbers, table)
+        missing = np.array([pc.is_null(one).to_numpy() for one in columns]) if count else None
+        return Table(numbers, missing, table)
 
 
 class Table(NamedTuple):
     """Some rows of a text as columns; see `records.Piece`."""
 
     numbers: NDArray[np.float64]
+    missing: NDArray[np.bool_] | None
     table: Any
 
     def written(self, results: NDArray[Any], layout: Layout) -> bytes:
         """See `records.Piece`."""
         columns = self.table.columns
-        for place, result in zip(layout.chosen, results, strict=True):
-            columns[place] = _spelled(result)
+        for index, place in enumerate(layout.chosen):
+            columns[place] = _spelled(results[index])
+            if self.missing is not None:
+                empty = pa.scalar(layout.empty)
+                columns[place] = pc.replace_with_mask(
+                    columns[place], pa.array(self.missing[index]), empty
+                )
         sink = pa.BufferOutputStream()
         options = pacsv.WriteOptions(
             include_header=False,

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import click
 
-from s3s4._command.arrays import DataError
+from s3s4._command.data import DataError
 
 INTERRUPTED = 130
 SIGNALS = tuple(

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from io import BufferedReader
 from os.path import splitext
 
-from s3s4._command.arrays import Archive, Array, Data, DataError
+from s3s4._command import npy
+from s3s4._command.arrays import Array
+from s3s4._command.data import Data, DataError
 from s3s4._command.streams import STANDARD, STANDARD_OUTPUT, is_stream
 from s3s4._command.text import Columns
 
@@ -62,7 +64,7 @@ def recognise(
         raise DataError(f"is .{kind}, which cannot become {wanted.replace('np', '.np')}")
     if target == STANDARD and os.isatty(STANDARD_OUTPUT):
         raise DataError(f"is .{kind}, which a terminal cannot show; redirect the output")
-    return Array(file) if kind == "npy" else Archive(file)
+    return Array(npy.Reader(file), npy.making) if kind == "npy" else npy.Archive(file)
 
 
 def _promised(target: str) -> str | None:

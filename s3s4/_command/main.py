@@ -1,25 +1,19 @@
 """The command line: ``s3s4``, or ``python -m s3s4``."""
 
 # Design:
-# - Names and parameters of activations come from their table, so a new one needs nothing
-#   here.
 # - Matplotlib is imported by the commands that draw, so that the others start quickly without it.
 
-import csv
 import importlib
 import itertools
-import math
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import s3s4
 from s3s4._activation import elementwise
-from s3s4._command.formats import FORMATS, recognise
-from s3s4._command.streams import STANDARD_ERROR, reading, writing
+from s3s4._command.streams import writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +24,8 @@ INSTALL = "is missing; install it with: pip install 's3s4[cli]'"
 try:
     import click
 
+    from s3s4._command.apply import apply
+    from s3s4._command.arguments import NAMES, given, known, limits, parameter_options
     from s3s4._command.failures import (
         INTERRUPTED,
         Failure,
@@ -46,52 +42,6 @@ except ModuleNotFoundError:
     raise SystemExit(2) from None
 
 PICTURES = (".png", ".svg", ".pdf")
-NAMES = f"NAME is one of: {', '.join(elementwise)}."
-
-
-def numbers(count: int | None) -> Callable[[str], tuple[float, ...]]:
-    """Return what reads numbers with commas between them: so many, or any number of them."""
-
-    def read(text: str) -> tuple[float, ...]:
-        try:
-            found = tuple(float(part) for part in text.split(","))
-        except ValueError:
-            many = "a number, nor numbers with commas between"
-            wanted = "a valid float" if count == 1 else many
-            raise click.BadParameter(f"{text!r} is not {wanted}") from None
-        if any(map(math.isnan, found)):
-            raise click.BadParameter("nan is not a number")
-        if count is not None and len(found) != count:
-            raise click.BadParameter(f"takes {count} numbers, not {len(found)}")
-        return found
-
-    return read
-
-
-def limits(text: str) -> tuple[float, float]:
-    """Read where an axis begins and ends."""
-    low, high = numbers(2)(text)
-    if not -math.inf < low < high < math.inf:
-        raise click.BadParameter("takes two finite numbers, the smaller one first")
-    return low, high
-
-
-def known(context: click.Context, parameter: click.Parameter, names: Any) -> Any:
-    """Refuse a name that is none with those close to it; Click's own choice would list them all.
-
-    Names may be written in capitals.
-    """
-    found = []
-    for name in [names] if isinstance(names, str) else names:
-        lowered = name.lower()
-        if lowered in s3s4.activations and lowered not in elementwise:
-            raise click.BadParameter(f"{name} is a function of rows, not of single numbers")
-        try:
-            s3s4.get(lowered if lowered in elementwise else name)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from None
-        found.append(lowered)
-    return found[0] if isinstance(names, str) else tuple(found)
 
 
 def print_cflags(context: click.Context, _: object, wanted: bool) -> None:
@@ -127,37 +77,7 @@ def commands() -> None:
         raise Failure(f"S3S4_DEVICE: {error}") from None
 
 
-def parameter_options(
-    count: int | None,
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command one option of so many numbers for each parameter that any activation has."""
-    owners: dict[str, list[str]] = {}
-    for name, activation in elementwise.items():
-        for parameter, default in activation.parameters.items():
-            owners.setdefault(parameter, []).append(f"{name} (default {default:g})")
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        for parameter, uses in reversed(owners.items()):
-            text = f"Parameter {parameter} of {', '.join(uses)}."
-            metavar = "NUMBER" if count == 1 else "NUMBER,..."
-            option = click.option(
-                f"--{parameter}", parameter, type=numbers(count), metavar=metavar, help=text
-            )
-            command = option(command)
-        return command
-
-    return decorate
-
-
-def given(
-    parameters: Mapping[str, tuple[float, ...] | None], names: Sequence[str]
-) -> dict[str, tuple[float, ...]]:
-    """Return the parameters that were given, if each belongs to one of the activations named."""
-    values = {key: value for key, value in parameters.items() if value is not None}
-    for key in values:
-        if not any(key in elementwise[name].parameters for name in names):
-            raise click.UsageError(f"{key} is no parameter of {', '.join(names)}")
-    return values
+commands.add_command(apply)
 
 
 def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -170,88 +90,6 @@ def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[...
         show_default=True,
         help=f"Where to save the picture ({', '.join(PICTURES)}).",
     )
-
-
-@commands.command(epilog=NAMES)
-@click.argument("name", callback=known, metavar="NAME")
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="OUT")
-@parameter_options(1)
-@click.option("--derivative", is_flag=True, help="The derivative by x instead of the value.")
-@click.option(
-    "--dtype",
-    type=click.Choice(["float16", "float32", "float64", "longdouble"]),
-    help="Precision to compute and write in, if not that of IN.",
-)
-@click.option(
-    "--columns",
-    metavar="NAME,...",
-    help="The columns of text that the activation is for, by name or by number from 1. The others "
-    "are copied as they are.",
-)
-@click.option(
-    "--format",
-    "wanted",
-    type=click.Choice(FORMATS),
-    help="What to write, whatever the suffix of OUT says.",
-)
-@click.option(
-    "--in-place",
-    is_flag=True,
-    help="Write into OUT itself, which a failure then leaves incomplete: for a file that can be "
-    "written but not replaced.",
-)
-def apply(
-    name: str,
-    source: str,
-    target: str,
-    derivative: bool,
-    dtype: str | None,
-    columns: str | None,
-    wanted: str | None,
-    in_place: bool,
-    **parameters: tuple[float, ...] | None,
-) -> None:
-    """Apply the activation NAME to every number in IN and write OUT.
-
-    What IN holds is found out from its content:
-
-    \b
-    .npy   an array of any shape and order, larger than memory if need be.
-    .npz   several arrays; OUT gets each under its name.
-    text   lines of numbers. Columns are separated by tabs, else semicolons,
-           else commas, else blanks, whichever the first line of numbers has;
-           a field may stand in quotes. Comments (#) before it are copied, and
-           a line of column names, which has no number in it. Blank lines are
-           dropped, and an empty field is a missing value (nan).
-
-    OUT is of the same kind, and keeps shape, order, names and delimiter; text
-    can also become a .npy array of the chosen columns. "-" stands for standard input
-    or output, where .npy and text can be read and all three be written. The
-    suffix of OUT says what is wanted: .npy, .npz, or .csv, .tsv, .txt.
-
-    OUT is replaced when it is complete: a run that fails or is stopped leaves
-    it as it was, and OUT may be IN. A pipe or a device is written in place.
-    """
-    # Only what was given is passed on: with options the activation may have to take a longer way.
-    options: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
-    options |= {key: value for key, (value,) in given(parameters, [name]).items()}
-    activation = elementwise[name]
-    function = partial(activation.derivative if derivative else activation, **options)
-    # Files are slower than any device: nobody needs to hear that there is no GPU.
-    with failures_of(target, source), s3s4.device("cpu"), reading(source) as file:
-        chosen = None if columns is None else next(csv.reader([columns]), [])
-        data = recognise(file, source, target, wanted, chosen)
-        with (
-            writing(target, in_place, file) as sink,
-            click.progressbar(
-                length=data.total or 0,
-                label=name,
-                file=sys.stderr,
-                hidden=data.total is None or not os.isatty(STANDARD_ERROR),
-            ) as bar,
-        ):
-            data.apply(function, sink, bar.update)
 
 
 @commands.command()
@@ -320,7 +158,7 @@ def calibrate(force: bool, picture: str | None) -> None:
 
 
 @commands.command(epilog=NAMES)
-@click.argument("names", callback=known, nargs=-1, metavar="[NAME]...")
+@click.argument("names", callback=known(elementwise), nargs=-1, metavar="[NAME]...")
 @parameter_options(None)
 @click.option("--derivative", is_flag=True, help="Draw the derivatives by x too, below the values.")
 @click.option("--xlim", type=limits, metavar="MIN,MAX", help="Where the x axis begins and ends.")

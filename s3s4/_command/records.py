@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from s3s4._command.arrays import DataError
+from s3s4._command.data import DataError
 
 NUMBER = re.compile(
     r"[ \t]*(?:[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf(?:inity)?|nan))?[ \t]*",
@@ -31,6 +31,11 @@ class Layout(NamedTuple):
     names: Sequence[str] | None
     chosen: tuple[int, ...]
 
+    @property
+    def empty(self) -> str:
+        """A field without a value: between blanks it could not be seen, alone it were no row."""
+        return "nan" if self.mark is None else ""
+
 
 class Piece(Protocol):
     """Some rows of a text."""
@@ -38,6 +43,10 @@ class Piece(Protocol):
     @property
     def numbers(self) -> NDArray[np.float64]:
         """The chosen columns, each of them contiguous."""
+
+    @property
+    def missing(self) -> NDArray[np.bool_] | None:
+        """Where a field was empty, in an array of that shape; None for nowhere."""
 
     def written(self, results: NDArray[Any], layout: Layout) -> bytes:
         """The rows as text, with the results in the place of the numbers."""
@@ -47,14 +56,19 @@ class Records(NamedTuple):
     """Some rows of a text as lists of their fields; see `Piece`."""
 
     numbers: NDArray[np.float64]
+    missing: NDArray[np.bool_] | None
     columns: list[Sequence[str]]
     """All of them as they stand in the text."""
 
     def written(self, results: NDArray[Any], layout: Layout) -> bytes:
         """See `Piece`."""
         columns = list(self.columns)
-        for place, result in zip(layout.chosen, results, strict=True):
-            columns[place] = spelled(result)
+        for index, place in enumerate(layout.chosen):
+            texts = spelled(results[index])
+            if self.missing is not None:
+                for row in np.flatnonzero(self.missing[index]):
+                    texts[row] = layout.empty
+            columns[place] = texts
         mark = layout.mark or " "
         rows = zip(*columns, strict=True)
         return "".join(mark.join(row) + layout.line_end for row in rows).encode()
@@ -154,7 +168,16 @@ def read(text: str, line: int, layout: Layout, final: bool) -> tuple[Records, in
         raise DataError(f"line {starts[row]}, column {place + 1}{name}: {field!r} is not a number")
     if refusal is not None:
         raise DataError(refusal)
-    return Records(numbers, columns), used
+    return Records(numbers, _missing(numbers, columns, layout), columns), used
+
+
+def _missing(
+    numbers: NDArray[np.float64], columns: Sequence[Sequence[str]], layout: Layout
+) -> NDArray[np.bool_] | None:
+    missing = np.isnan(numbers)
+    for index, row in zip(*map(np.ndarray.tolist, np.nonzero(missing)), strict=True):
+        missing[index, row] = not columns[layout.chosen[index]][row].strip(" \t")
+    return missing if missing.any() else None
 
 
 def _columns(count: int) -> str:

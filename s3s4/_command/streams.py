@@ -16,7 +16,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import BufferedReader, FileIO
+from io import BufferedReader, FileIO, RawIOBase
 from typing import IO, Any
 
 STANDARD = "-"
@@ -65,6 +65,25 @@ def reading(name: str) -> BufferedReader:
         The open file. The `filename` of an `OSError` of its own is `name`.
     """
     return BufferedReader(_Input(name))
+
+
+def is_regular(file: BufferedReader | RawIOBase) -> bool:
+    """Tell whether a stream is a file on a disk, which has a size.
+
+    Parameters
+    ----------
+    file : BufferedReader or RawIOBase
+        Any open stream.
+
+    Returns
+    -------
+    bool
+        False also for a member of an archive, which has no descriptor of its own.
+    """
+    try:
+        return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except OSError:
+        return False
 
 
 def is_stream(name: str) -> bool:

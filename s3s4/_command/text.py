@@ -23,8 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s3s4._command import records
-from s3s4._command.arrays import Advance, DataError, Function, is_regular, write_header
+from s3s4._command.data import Advance, DataError, Function, Target
+from s3s4._command.npy import write_header
 from s3s4._command.records import Layout, Piece
+from s3s4._command.streams import is_regular, writing
 
 # Bytes that are read at once.
 BLOCK = 1 << 22
@@ -59,16 +61,41 @@ class Columns:
         self._as_array = as_array
         self._chosen = chosen
 
-    def apply(self, function: Function, sink: IO[bytes], advance: Advance) -> None:
-        """Write the function of every chosen number, in rows as they were; see `arrays.Data`."""
-        preamble, layout = _head(self._blocks, self._chosen)
-        pieces = _pieces(self._blocks, layout, advance)
-        if self._as_array:
-            _write_array(sink, (function(piece.numbers) for piece in pieces))
-            return
-        sink.write(preamble.encode())
+    def apply(self, function: Function, target: Target, advance: Advance) -> None:
+        """Write the function of every chosen number, in rows as they were; see `data.Data`."""
+        with writing(target.path, target.in_place, target.source) as sink:
+            preamble, layout = _head(self._blocks, self._chosen)
+            results = _results(_pieces(self._blocks, layout, advance), function, layout)
+            if self._as_array:
+                _write_array(sink, (result for _, result in results))
+                return
+            sink.write(preamble.encode())
+            for piece, result in results:
+                sink.write(piece.written(result, layout))
+
+
+def _results(
+    pieces: Iterator[Piece], function: Function, layout: Layout
+) -> Iterator[tuple[Piece, NDArray[Any]]]:
+    """Yield the pieces with their results."""
+    axis = function.axis_of_table(len(layout.chosen))
+    if axis != 1:
         for piece in pieces:
-            sink.write(piece.written(function(piece.numbers), layout))
+            yield piece, function.of_columns(piece.numbers, piece.missing, axis)
+        return
+    # Down the columns: the first result needs the last number.
+    held = list(pieces)
+    numbers = np.concatenate([piece.numbers for piece in held], 1)
+    missing = np.concatenate(
+        [
+            np.zeros(piece.numbers.shape, bool) if piece.missing is None else piece.missing
+            for piece in held
+        ],
+        1,
+    )
+    whole = function.of_columns(numbers, missing, axis)
+    ends = np.cumsum([piece.numbers.shape[1] for piece in held])
+    yield from zip(held, np.split(whole, ends[:-1], 1), strict=True)
 
 
 class _Blocks:

@@ -1,0 +1,152 @@
+"""The command ``s3s4 apply``."""
+
+import csv
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+import click
+
+import s3s4
+from s3s4._activation import elementwise
+from s3s4._command.arguments import NAMES, given, known, parameter_options
+from s3s4._command.data import Function, Target
+from s3s4._command.failures import failures_of
+from s3s4._command.formats import FORMATS, recognise
+from s3s4._command.streams import STANDARD_ERROR, reading
+from s3s4._cpu.threads import MOST
+
+ROWS = ", ".join(name for name in s3s4.activations if name not in elementwise)
+
+
+@click.command(epilog=f"{NAMES} Or, of rows: {ROWS}.")
+@click.argument("name", callback=known(s3s4.activations), metavar="NAME")
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT")
+@click.option("--derivative", is_flag=True, help="The derivative by x instead of the value.")
+@click.option(
+    "--wrt",
+    metavar="x|PARAMETER",
+    help="The derivative by x, or by this parameter, instead of the value.",
+)
+@click.option(
+    "--axis",
+    type=int,
+    help=f"Along which axis of an array the rows of {ROWS} lie; the last one (-1) unless told. Of "
+    "text, 1 is along the line, 0 down the columns.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float16", "float32", "float64", "longdouble"]),
+    help="Precision to compute and write in, if not that of IN.",
+)
+@click.option(
+    "--columns",
+    metavar="NAME,...",
+    help="The columns of text that the activation is for, by name or by number from 1. The others "
+    "are copied as they are.",
+)
+@click.option(
+    "--format",
+    "wanted",
+    type=click.Choice(FORMATS),
+    help="What to write, whatever the suffix of OUT says.",
+)
+@click.option(
+    "--in-place",
+    is_flag=True,
+    help="Write into OUT itself, which a failure then leaves incomplete: for a file that can be "
+    "written but not replaced.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, MOST),
+    metavar="NUMBER",
+    help="Compute on exactly so many threads; default: S3S4_NUM_THREADS, or all processors.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress on a terminal.")
+@parameter_options(1)
+def apply(
+    name: str,
+    source: str,
+    target: str,
+    derivative: bool,
+    wrt: str | None,
+    axis: int | None,
+    dtype: str | None,
+    columns: str | None,
+    wanted: str | None,
+    in_place: bool,
+    threads: int | None,
+    quiet: bool,
+    **parameters: tuple[float, ...] | None,
+) -> None:
+    """Apply the activation NAME to every number in IN and write OUT.
+
+    What IN holds is found out from its content:
+
+    \b
+    .npy   an array of any shape and order, larger than memory if need be.
+    .npz   several arrays; OUT gets each under its name.
+    text   lines of numbers. Columns are separated by tabs, else semicolons,
+           else commas, else blanks, whichever the first line of numbers has;
+           a field may stand in quotes. Comments (#) before it are copied, and
+           a line of column names, which has no number in it. Blank lines are
+           dropped. An empty field is a missing value, and stays empty.
+
+    OUT is of the same kind, and keeps shape, order, names and delimiter; text
+    can also become a .npy array of the chosen columns. "-" stands for standard input
+    or output, where .npy and text can be read and all three be written. The
+    suffix of OUT says what is wanted: .npy, .npz, or .csv, .tsv, .txt.
+
+    OUT is replaced when it is complete: a run that fails or is stopped leaves
+    it as it was, and OUT may be IN. A pipe or a device is written in place.
+    """
+    # Only what was given is passed on: with options the activation may have to take a longer way.
+    options: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
+    options |= {key: value for key, (value,) in given(parameters, [name]).items()}
+    function = chosen_function(name, "x" if derivative and wrt is None else wrt, axis, options)
+    # Files are slower than any device: nobody needs to hear that there is no GPU.
+    with (
+        failures_of(target, source),
+        s3s4.threads(threads) if threads else nullcontext(),
+        s3s4.device("cpu"),
+        reading(source) as file,
+    ):
+        chosen = None if columns is None else next(csv.reader([columns]), [])
+        data = recognise(file, source, target, wanted, chosen)
+        with click.progressbar(
+            length=data.total or 0,
+            label=name,
+            file=sys.stderr,
+            hidden=quiet or data.total is None or not shows_progress(),
+        ) as bar:
+            data.apply(function, Target(target, None, in_place, file), bar.update)
+
+
+def chosen_function(
+    name: str, wrt: str | None, axis: int | None, options: Mapping[str, Any]
+) -> Function:
+    """Return what the arguments of `apply` ask for."""
+    activation = s3s4.activations[name]
+    if isinstance(activation, s3s4.RowActivation):
+        if wrt is not None:
+            raise click.UsageError(f"{name} is a function of rows: its derivative is a matrix")
+        return Function(name, partial(activation, **options), True, axis)
+    if axis is not None:
+        raise click.UsageError(f"--axis is for functions of rows, and {name} is none")
+    if wrt is None:
+        return Function(name, partial(activation, **options))
+    try:
+        activation.derivative(0.0, wrt=wrt)
+    except ValueError as error:
+        raise click.UsageError(f"--{error}") from None
+    return Function(name, partial(activation.derivative, wrt=wrt, **options))
+
+
+def shows_progress() -> bool:
+    """Tell whether standard error is a terminal that can go back to the start of a line."""
+    return os.isatty(STANDARD_ERROR) and os.environ.get("TERM") != "dumb"
