@@ -22,9 +22,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import contextmanager
 
 import numpy as np
+
+import load
 
 SIZES = (30_000, 100_000, 1_000_000)
 TURN = 0.15
@@ -98,17 +99,6 @@ def late(times):
     return np.percentile(times, 99)
 
 
-@contextmanager
-def load():
-    """A process that computes without end."""
-    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
 def run(quick: bool, names: Sequence[str]) -> None:
     """Measure and print."""
     seconds = QUICK_SECONDS if quick else SECONDS
@@ -125,7 +115,7 @@ def run(quick: bool, names: Sequence[str]) -> None:
         while time.monotonic() < end:
             alone = len(turn(size, one)[0])
             pairs += [len(times) / alone for times in turn(size, ours, other)]
-            with load():
+            with load.busy(1):
                 serial, threaded = (turn(size, c)[0] for c in (one, ours))
             busy.append(late(threaded) / late(serial))
         print(

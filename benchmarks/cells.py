@@ -52,7 +52,7 @@ class Cell:
         """Return for each contender its seconds and the quartiles of its ratio to s3s4."""
         ours = self.timings[OURS]
         return {
-            name: [float(f"{v:.4g}") for v in (timing.best, r.low, r.high)]
+            name: [float(f"{v:.4g}") for v in (timing.median, r.low, r.high)]
             for name, timing in self.timings.items()
             for r in (ratio(timing, ours),)
         }
@@ -152,7 +152,7 @@ def measure(
                     min_turns=2 if seconds or n >= 10**8 else 3,
                 )
                 timings |= prepared.slow
-                an_element[quantity, dtype] = sum(t.best for t in timings.values()) / n
+                an_element[quantity, dtype] = sum(t.median for t in timings.values()) / n
                 yield Cell(quantity, dtype, n, timings, prepared.complaints)
 
 

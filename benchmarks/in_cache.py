@@ -43,13 +43,13 @@ def run(quick: bool, names: Sequence[str]) -> None:
             max_turns=400,
             pause=0.0,
         )
-        exp = timings["np.exp"].best
+        exp = timings["np.exp"].median
         for label, timing in timings.items():
             name, variant = label.split() if " " in label else (label, "")
             known = counts.get(variant, {})
             form = f"{name}_uniform_{kind}"
             instructions = known.get(form, known.get(f"{name}_block_{kind}", ""))
-            ns, times = timing.best / N * 1e9, timing.best / exp
+            ns, times = timing.median / N * 1e9, timing.median / exp
             rows.append(
                 [f"{name}, {dtype}", variant, f"{ns:.2f}", f"{times:.2f}x", str(instructions)]
             )

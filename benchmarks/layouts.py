@@ -70,8 +70,8 @@ def measure(seconds: float) -> list[dict[str, Any]]:
                 {
                     "dtype": dtype,
                     "layout": name,
-                    "ns": float(f"{timing.best / N * 1e9:.4g}"),
-                    "ratio": float(f"{compared.best:.3g}"),
+                    "ns": float(f"{timing.median / N * 1e9:.4g}"),
+                    "ratio": float(f"{compared.median:.3g}"),
                 }
             )
     return rows

@@ -3,7 +3,6 @@
 import os
 import platform
 import re
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -37,25 +36,16 @@ def free_bytes() -> int:
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def version(package: str) -> str:
-    """Return the version of an installed distribution."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
 def describe() -> dict[str, Any]:
     """Collect what a reader must know of the machine and its software."""
     build = s3s4.build_config()
-    packages = sorted({c.package for c in CONTENDERS.values()})
     return {
         "processor": processor(),
         "processors": os.cpu_count(),
         "threads": threads.limit(),
         "system": " ".join([platform.system(), platform.machine(), *platform.libc_ver()]),
         "python": platform.python_version(),
-        "versions": {package: version(package) for package in packages},
+        "versions": {c.library: c.version for c in CONTENDERS.values()},
         "s3s4": {key: build[key] for key in ("variant", "compiler", "flags", "openmp")},
         "load": os.getloadavg()[0],
     }
@@ -71,7 +61,7 @@ def title(description: dict[str, Any], what: str) -> str:
 def lines(description: dict[str, Any]) -> list[str]:
     """Say it for people."""
     build = description["s3s4"]
-    versions = ", ".join(f"{k} {v}" for k, v in description["versions"].items())
+    versions = ", ".join(f"{k} {v}" for k, v in sorted(description["versions"].items()))
     return [
         f"{description['processor']}, {description['processors']} processors, "
         f"{description['threads']} threads for every contender",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import machine
+from load import is_busy
 
 FOLDER = Path(__file__).parent / "results"
 
@@ -21,8 +22,12 @@ def load(file: Path) -> dict[str, Any]:
 
 
 def store(section: str, content: Any) -> None:
-    """Replace one section of this machine's results, with the software that it was taken with."""
+    """Replace one section of this machine's results, with the software that it was taken with.
+
+    What a machine that was made busy has measured is a section of its own.
+    """
     file = path()
+    section += "_busy" if is_busy() else ""
     results = load(file)
     results[section] = {"machine": machine.describe(), "content": content}
     file.parent.mkdir(exist_ok=True)

@@ -18,6 +18,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import load
 import threads
 
 HERE = Path(__file__).parent
@@ -43,12 +44,13 @@ COMMANDS = {
     "grid": Command("quantities (s3, s4, s4_dx, s4_value_dx, s4_backward), by default all"),
     "family": Command("activations, by default all"),
     "rows": Command("row activations, by default softmax and log_softmax", threads=2),
-    "targets": Command("groups of targets (peers, derivatives ...), by default all", threads=2),
+    "targets": Command("points (1 to 9), by default all"),
     "published": Command(),
     "layouts": Command(),
     "frameworks": Command(),
     "in_cache": Command("ufuncs, by default every one that works on elements", threads=1),
     "busy": Command(),
+    "sweep": Command("ways (idle, busy), by default both"),
     "gpu_host": Command(threads=1),
     "on_card": Command(),
     "roofline": Command("functions, by default all"),
@@ -65,6 +67,11 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--quick", action="store_true", help="a minute or so; only prints")
+    common.add_argument(
+        "--busy",
+        action="store_true",
+        help="beside a process on each processor that computes without end",
+    )
     result = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     commands = result.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
@@ -83,7 +90,11 @@ def parser() -> argparse.ArgumentParser:
             default=count,
             help=f"what every contender is held to, by default {count} here",
         )
-        if command.names:
+        if name == "targets":
+            one.add_argument(
+                "--only", action="append", dest="names", metavar="POINT", help=command.names
+            )
+        elif command.names:
             one.add_argument("names", nargs="*", metavar="NAME", help=command.names)
         else:
             one.set_defaults(names=[])
@@ -95,7 +106,9 @@ def main() -> None:
     options = parser().parse_args()
     threads.hold(options.threads)
     sys.path.append(str(HERE.parent / "tests" / "tools"))  # for what the GPU's are compiled with
-    importlib.import_module(options.command).run(options.quick, options.names)
+    command = importlib.import_module(options.command)
+    with load.busy(threads.limit() if options.busy else 0):
+        command.run(options.quick, options.names or [])
 
 
 if __name__ == "__main__":

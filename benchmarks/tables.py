@@ -136,11 +136,40 @@ def instructions(counts: Mapping[str, Mapping[str, float]]) -> str:
     return markdown(["instructions per element", *counts], body)
 
 
+def duration(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    unit, name = next(
+        (u, n) for u, n in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (0.0, "ns")) if seconds >= u
+    )
+    return f"{significant(seconds / (unit or 1e-9))} {name}"
+
+
+def sweep(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return all threads over one thread by size."""
+    head = ["S4 of n elements", "one thread", "all threads, times that", "quartiles"]
+    body = [
+        [
+            power(row["n"]),
+            duration(row["serial"]),
+            f"{row['ratio']['median']:.2f}x",
+            f"{row['ratio']['low']:.2f} to {row['ratio']['high']:.2f}",
+        ]
+        for row in rows
+    ]
+    return markdown(head, body)
+
+
 def targets(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the targets, whether each is met."""
-    head = ["target", "bound", "measured", "met"]
+    head = ["point: target", "asked", "measured (quartiles)", "verdict", "remark"]
     body = [
-        [row["target"], row["bound"], row["measured"], "yes" if row["met"] else "**no**"]
+        [
+            f"{row['point']}: {row['target']}",
+            row["asked"],
+            row["measured"],
+            row["verdict"] if row["verdict"] == "met" else f"**{row['verdict']}**",
+            row["note"],
+        ]
         for row in rows
     ]
     return markdown(head, body)

@@ -1,31 +1,64 @@
-"""The speed targets of the project, each measured and judged.
+"""The speed targets of the project, each measured and judged in one run of about ten minutes.
 
-Ratios within one process, contenders in turns, best of several. A target that this machine cannot
-be asked about (a missing variant, a missing peer, one processor) says so and counts as not met.
+A line a target: the median of the ratios of interleaved turns with its quartiles, what was asked,
+and the verdict. It says how loaded the machine is, and repeats what others disturbed. What this
+machine cannot be asked about (no AVX-512, a peer that is not installed) is named with the reason.
 """
 
+import gc
+import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
+import effort
+import load
+import machine
+import points
 import results
 import tables
-import verdicts
+from verdict import Verdict
+
+REPEATING = 400.0
+"""Seconds after which disturbed races are no longer repeated."""
+
+
+def row(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as it is kept."""
+    return asdict(verdict) | {
+        "measured": verdict.measured,
+        "asked": verdict.asked,
+        "verdict": verdict.word,
+    }
 
 
 def run(quick: bool, names: Sequence[str]) -> None:
     """Measure, print and keep."""
-    unknown = {*names} - verdicts.GROUPS.keys()
+    unknown = {*names} - points.POINTS.keys()
     if unknown:
-        known = ", ".join(verdicts.GROUPS)
-        raise SystemExit(f"no group of targets {', '.join(sorted(unknown))}: {known}")
-    rows = []
-    for verdict in verdicts.of(
-        names or verdicts.GROUPS, verdicts.QUICK if quick else verdicts.FULL
-    ):
-        rows.append(asdict(verdict))
-        word = "met    " if verdict.met else "NOT MET"
-        print(f"{word} {verdict.target}: {verdict.measured}, {verdict.bound}", flush=True)
-    print()
-    print(tables.targets(rows))
+        known = ", ".join(points.POINTS)
+        raise SystemExit(f"no point {', '.join(sorted(unknown))}: {known}")
+    begin = time.monotonic()
+
+    def calm(*arguments: Any, **options: Any) -> Any:
+        is_late = quick or time.monotonic() - begin > REPEATING
+        return load.calm_race(*arguments, tries=1 if is_late else load.TRIES, **options)
+
+    spent = replace(effort.QUICK if quick else effort.FULL, calm=calm)
+    before = load.before()
+    print(*machine.lines(machine.describe()), f"before: {before}", sep="\n")
+    watch, rows = load.Watch(), []
+    for point in names or points.POINTS:
+        print(f"\n{points.POINTS[point].__doc__}")
+        for verdict in points.POINTS[point](spent):
+            rows.append(row(verdict))
+            print(verdict, flush=True)
+        gc.collect()
+    counted = Counter(found["verdict"] for found in rows)
+    during = f"others took {watch.others:.2f} processors"
+    print(f"\n{time.monotonic() - begin:.0f} s; before: {before}; during: {during}")
+    print(", ".join(f"{count} {word}" for word, count in counted.items()))
     if not quick and not names:
-        results.store("targets", rows)
+        print(tables.targets(rows))
+        results.store("targets", {"rows": rows, "before": before, "during": during})

@@ -6,6 +6,10 @@
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_fewer: list[int] = []
 
 
 def hold(count: int) -> None:
@@ -18,4 +22,14 @@ def hold(count: int) -> None:
 
 def limit() -> int:
     """Return how many threads a contender may use."""
-    return len(os.sched_getaffinity(0))
+    return _fewer[-1] if _fewer else len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def only(count: int) -> Iterator[None]:
+    """Prepare contenders for so many threads, which are no more than there are."""
+    _fewer.append(count)
+    try:
+        yield
+    finally:
+        _fewer.pop()

@@ -3,9 +3,8 @@
 # Design:
 # - Machines drift, in frequency and in what else runs on them. So contenders take turns: a drift
 #   meets all of them, and each gets as many tries at a quiet moment.
-# - The best of several draws is the time of the code; everything above it is the machine. A ratio
-#   is that of the two bests, with the quartiles of the ratios within each turn beside it, which say
-#   how far to trust it.
+# - A time is the median of the draws, and a ratio that of the ratios within each turn, with their
+#   quartiles beside it, which say how far to trust it. The best draw only tells when to stop.
 # - Two OpenMP runtimes in a process (PyTorch brings its own) each keep workers that spin for some
 #   milliseconds after a parallel region and take the processor from whoever comes next. So every
 #   turn begins with a pause, until foreign workers sleep, and an untimed call, that wakes the own
@@ -17,7 +16,7 @@ import math
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 
@@ -56,6 +55,11 @@ class Timing:
         """Seconds of the fastest draw."""
         return min(self.seconds)
 
+    @property
+    def median(self) -> float:
+        """Seconds of the draw in the middle."""
+        return statistics.median(self.seconds)
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -63,25 +67,30 @@ class Ratio:
 
     Attributes
     ----------
-    best : float
-        Ratio of the fastest draws.
-    low, high : float
+    median, low, high : float
         Quartiles of the ratios within one turn.
     """
 
-    best: float
+    median: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        return f"{self.best:.2f} ({self.low:.2f} to {self.high:.2f})"
+        return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
 def ratio(slow: Timing, fast: Timing) -> Ratio:
     """Compare two timings of one `race`; where one has fewer draws, the first ones make pairs."""
     pairs = [a / b for a, b in zip(slow.seconds, fast.seconds, strict=False)]
-    low, _, high = statistics.quantiles(pairs, n=4) if len(pairs) > 1 else pairs * 3
-    return Ratio(slow.best / fast.best, low, high)
+    low, middle, high = quartiles(pairs)
+    return Ratio(middle, low, high)
+
+
+def quartiles(values: Sequence[float]) -> Sequence[float]:
+    """Return the quartiles of values, also of one."""
+    if len(values) == 1:
+        return [values[0]] * 3
+    return statistics.quantiles(values, n=4, method="inclusive")
 
 
 def draw(call: Call, calls: int) -> float:

@@ -7,7 +7,7 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -177,9 +177,117 @@ def test_a_quick_command_prints_and_keeps_nothing() -> None:
     assert kept == {f: f.read_bytes() for f in (BENCHMARKS / "results").glob("*.json")}
 
 
-@pytest.mark.parametrize("command", ["rows", "targets"])
-def test_a_name_that_is_none_is_refused(command: str) -> None:
+@pytest.mark.parametrize("arguments", [("rows", "nosuch"), ("targets", "--only", "nosuch")])
+def test_a_name_that_is_none_is_refused(arguments: tuple[str, ...]) -> None:
     """With what there is to choose from."""
-    done = run(command, "nosuch")
+    done = run(*arguments)
     assert done.returncode == 1
     assert "nosuch: " in done.stderr
+
+
+# Compiling the headers of these takes seconds; ggml's method needs a compiler alone.
+NATIVE = [
+    pytest.param(name, marks=[] if name == "ggml" else pytest.mark.slow)
+    for name in ("ggml", "oneDNN", "XNNPACK", "SLEEF", "Highway")
+]
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_a_peer_in_c_computes_the_function_meant(job: ModuleType, name: str) -> None:
+    """Also the elements that fill no vector; what it lacks it refuses."""
+    contenders = importlib.import_module("contenders")
+    peer = contenders.CONTENDERS[name]
+    if peer.missing:
+        pytest.skip(peer.missing)
+    timed = []
+    for quantity in (*ELEMENTWISE, "s4_dx"):
+        for dtype in ("float32", "float64"):
+            made = job.Job.make(quantity, dtype, 1003)
+            try:
+                call = peer.prepare(made)
+            except NotImplementedError:
+                continue
+            made.out[0].fill(np.nan)
+            assert job.complaint(made, call()) == ""
+            timed.append(quantity)
+    assert timed
+
+
+def test_a_peer_that_cannot_be_built_says_why(
+    job: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is left out with the reason and what to install."""
+    contenders = importlib.import_module("contenders")
+    native = importlib.import_module("contenders.native")
+    monkeypatch.setattr(native, "FLAGS", "-DNOT_BUILT_BEFORE -include no/such/header.h")
+    native.compiled.cache_clear()
+    reason = contenders.CONTENDERS["oneDNN"].missing
+    assert "no/such/header.h" in reason
+    assert "libdnnl-dev" in reason
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert "no-such-compiler" in contenders.CONTENDERS["oneDNN"].missing
+
+
+def test_errors_of_contenders(job: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In units in the last place of normal results, and in eps of the sum of terms."""
+    accuracy = importlib.import_module("accuracy")
+    one, tiny = np.float32(1), np.finfo(np.float32).tiny
+    got = np.array([one + 3 * np.spacing(one), tiny / 2], np.float32)
+    exact = oracle.Exact(np.array([1, 0], np.longdouble), np.zeros(2), np.array([2, 1.0]))
+    assert accuracy.compared(got, exact) == accuracy.Error(ulp=3.0, terms=1.5)
+    monkeypatch.setattr(accuracy, "SAMPLE", 20)
+    assert accuracy.error("s3s4", "gelu", "float32").terms <= 4
+
+
+def test_a_disturbed_race_is_run_again(job: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quietest one counts, and none follows a quiet one."""
+    load = importlib.import_module("load")
+    others = iter([0.9, 0.4, 0.7, 0.05, 1.0])
+    made: list[int] = []
+
+    def race(*_: object, **__: object) -> int:
+        made.append(len(made))
+        return made[-1]
+
+    monkeypatch.setattr(load, "race", race)
+    monkeypatch.setattr(load, "Watch", lambda: SimpleNamespace(others=next(others)))
+    assert load.calm_race({}, 1.0) == (1, 0.4)
+    assert load.calm_race({}, 1.0) == (3, 0.05)
+    assert len(made) == 4
+
+
+def test_busy_processes_are_no_others(job: ModuleType) -> None:
+    """They are told from what others use, and end with the block."""
+    load = importlib.import_module("load")
+    with load.busy(1):
+        (pid,) = load._beside
+        assert load.is_busy()
+        assert load._ticks_of(pid) >= 0
+    assert not load.is_busy()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.parametrize(
+    ("median", "is_right", "word"),
+    [(0.9, True, "met"), (1.1, True, "MISSED"), (0.9, False, "MISSED")],
+)
+def test_a_target_is_judged_by_its_median_and_its_errors(
+    job: ModuleType, median: float, is_right: bool, word: str
+) -> None:
+    """And one without a figure is not measurable."""
+    verdict = importlib.import_module("verdict")
+    timing = importlib.import_module("timing")
+    figure = timing.Ratio(median, 0.5, 1.5)
+    judged = verdict.Verdict("2", "this / that", 1.0, "x", figure, 0.3, "a note", is_right)
+    assert judged.word == word
+    assert f"{median:.2f}x (0.50 to 1.50), <= 1x; a note; others 0.30" in str(judged)
+    assert verdict.Verdict("3", "this", 1.0, note="why").word == verdict.NOT_MEASURABLE
+
+
+def test_the_sweep_is_dense_where_threads_begin(job: ModuleType) -> None:
+    """It has 1, the largest, the first size on threads and the one below it."""
+    sweep = importlib.import_module("sweep")
+    begin = s3s4._cpu.threads.parallel_size("s4", np.dtype("float64"))
+    sizes = sweep.sizes("float64", 10**8)
+    assert {1, 10**8, begin - 1, begin} <= {*sizes}
+    assert sum(begin / 2 <= n <= 4 * begin for n in sizes) > 12

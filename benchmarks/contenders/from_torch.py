@@ -84,6 +84,31 @@ def eager(job: Job) -> Callable[[], Any]:
     return bind(OWN.get(job.quantity) or TORCH.formula(job.quantity), job.quantity, x, grad)
 
 
+INTO: dict[str, tuple[str, dict[str, Any]]] = {
+    "sigmoid": ("sigmoid", {}),
+    "tanh": ("tanh", {}),
+    "gelu": ("gelu", {}),
+    "gelu_tanh": ("gelu", {"approximate": "tanh"}),
+    "silu": ("silu", {}),
+    "mish": ("mish", {}),
+    "elu": ("elu", {}),
+    "softplus": ("softplus", {}),
+    "hardswish": ("hardswish", {}),
+}
+"""Those that take an output, under their names in ATen."""
+
+
+def into_out(job: Job) -> Callable[[], Any]:
+    """Prepare the job in eager mode with the output given."""
+    if job.quantity not in INTO:
+        raise NotImplementedError("it takes no output")
+    torch.set_num_threads(threads.limit())
+    name, options = INTO[job.quantity]
+    function = getattr(torch.ops.aten, name).out
+    x, out = torch.from_numpy(job.x), torch.from_numpy(job.out[0])
+    return partial(function, x, **options, out=out)
+
+
 @cache
 def optimised(quantity: str, dtype: torch.dtype) -> Callable[..., Any]:
     """Compile a formula, once for all sizes: one compilation a size would take minutes.
