@@ -323,10 +323,6 @@ def test_the_command_that_measures(backend, monkeypatch, tmp_path, capsys):
 
 def test_commands_without_a_gpu(backend, capsys):
     _devices._state.gpu, _devices._state.reason = None, "no driver"
-    assert main(["doctor"]) == 2
-    output, error = capsys.readouterr()
-    assert output == ""
-    assert error == "s3s4: device='gpu' is not available: no driver\n"
     assert main(["calibrate"]) == 0
     assert capsys.readouterr().out.endswith("gpu: device='gpu' is not available: no driver\n")
 

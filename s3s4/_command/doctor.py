@@ -56,7 +56,7 @@ def compare(names: Iterable[str] | None = None) -> Iterator[Check]:
     for function in functions() if names is None else names:
         ufunc = _cpu.ufuncs[function]
         for scalar in _cpu.FLOATS:
-            pairs = []
+            pairs: list[Any] = []
             for k in SLOPES:
                 given = [_points(scalar), *[scalar(k)] * (ufunc.nin - 1)]
                 actual = backend.evaluate(function, given[0], given[1:], [None] * ufunc.nout)

@@ -7,16 +7,19 @@ import importlib
 import itertools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import s3s4
+from s3s4 import _devices
 from s3s4._activation import elementwise
 from s3s4._command.streams import writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from s3s4._command.doctor import Speed
 
 CFLAGS = f"-I{s3s4.get_include()}"
 INSTALL = "is missing; install it with: pip install 's3s4[cli]'"
@@ -68,7 +71,7 @@ def commands() -> None:
     s3s4 apply s4 in.npy out.npy       S4 of every number in a file
     s3s4 plot gelu mish --derivative   a picture of functions and their derivatives
     s3s4 demo                          the functions at work on real data
-    s3s4 doctor                        is there a GPU, is it right, how fast
+    s3s4 doctor                        is it right here, and how fast; is there a GPU
     """
     try:
         with s3s4.device(os.environ.get("S3S4_DEVICE") or "auto"):
@@ -102,16 +105,74 @@ def info() -> None:
 
 @commands.command()
 def doctor() -> None:
-    """Check the GPU: that it is found, that it is right, and how fast it is.
+    """Check what computes here: that it is right, and how fast it is.
 
-    Every function is computed on the GPU and on the CPU and compared, and so are
-    the kernels for arrays of parameters, for strides and for sums; exit code 1
-    if they differ. Then S3 and S4 are timed on arrays that stay on the device,
-    beside a copy of the same arrays: no function can be faster than that.
+    The processor: every function is computed with the instructions that are used
+    on it, and compared with the definitions in long double; the threads have to
+    run at once, and to give what one gives; S3 and S4 are timed beside a copy of
+    the same arrays on as many threads: no function can be faster than that.
+
+    The GPU, where there is one: every function is computed on it and on the CPU
+    and compared, and so are the kernels for arrays of parameters, for strides and
+    for sums; S3 and S4 are timed on arrays that stay on it, beside a copy.
+
+    Exit code 1 if anything is wrong, 2 if there is a GPU that cannot be used.
+    """
+    wrong = [*examine_processor()]
+    click.echo()
+    wrong += examine_gpu()
+    if wrong:
+        raise click.ClickException("; ".join(wrong))
+
+
+def examine_processor() -> Iterator[str]:
+    """Print what is found, and yield what is wrong."""
+    from s3s4._command import processor
+
+    config = s3s4.build_config()
+    click.echo(f"cpu      {config['platform']}, variant {config['variant']}")
+    checks = list(processor.checks())
+    worst = max(checks, key=lambda check: check.difference)
+    click.echo(
+        f"values   {len(checks) // 2} functions in float32 and float64; largest difference "
+        f"{worst.difference:.2f} eps ({worst.function})"
+    )
+    bad = [check for check in checks if not check.right]
+    for check in bad:
+        click.echo(f"WRONG    {check.function}, {check.dtype}: {check.difference:.2f} eps")
+    if bad:
+        yield f"{len(bad)} results of the CPU are wrong"
+    threads = processor.threads()
+    known = "the machine is too busy to tell what they are worth"
+    if threads.at_once is not None:
+        known = f"{threads.speedup:.1f} times as fast as one"
+    click.echo(f"threads  {threads.most}: {known}")
+    if not threads.equal:
+        yield "threads give other results than one"
+    if threads.at_once is False:
+        yield f"{threads.most} threads do not run at once (see OMP_PROC_BIND, taskset)"
+    click.echo()
+    show_speeds(processor.speeds())
+
+
+def examine_gpu() -> Iterator[str]:
+    """Print what is found, and yield what is wrong.
+
+    Raises
+    ------
+    GPUUnavailable
+        If there is one that does not work, or it was asked for.
     """
     from s3s4._command import doctor as _doctor
 
-    click.echo(f"gpu      {_doctor.probe()}")
+    try:
+        found = _doctor.probe()
+    except s3s4.GPUUnavailable as error:
+        if _devices.is_there() or os.environ.get("S3S4_DEVICE") == "gpu":
+            raise
+        click.echo(f"gpu      {error}")
+        return
+    click.echo(f"gpu      {found}")
     click.echo()
     click.echo("function         kernel           dtype      difference, in eps")
     right = True
@@ -122,14 +183,19 @@ def doctor() -> None:
             f"{check.function:16} {check.kernel:16} {check.dtype:10} {check.difference:8.2f}{mark}"
         )
     click.echo()
+    show_speeds(_doctor.speeds())
+    if not right:
+        yield "the GPU's results differ from the CPU's"
+
+
+def show_speeds(speeds: Iterable["Speed"]) -> None:
+    """Print how fast functions are beside a copy."""
     click.echo("function         dtype        GB/s    copy  share")
-    for speed in _doctor.speeds():
+    for speed in speeds:
         click.echo(
             f"{speed.function:16} {speed.dtype:10} {speed.achieved / 1e9:6.4g} "
             f"{speed.copy / 1e9:7.4g} {speed.achieved / speed.copy:6.0%}"
         )
-    if not right:
-        raise click.ClickException("the GPU's results differ from the CPU's")
 
 
 @commands.command()
