@@ -298,12 +298,14 @@ FUNCTIONS = ("s3", "s4", "s4_dk", "s4_value_dx", "gelu", "softplus")
 
 
 @cache
-def compiled(function, dtype):
-    """The PTX of a function's kernels by form; without the compilers a reason to skip."""
+def compiled(function, form, dtype):
+    """The PTX of a function's kernel; without the compilers a reason to skip."""
     reason = gpu_offline.missing()
     if reason:
         pytest.skip(reason)
-    return {kernel.form: kernel.ptx for kernel in gpu_offline.kernels(function, dtype)}
+    gpu_offline.pretend_device(gpu_offline.CAPABILITIES[0])
+    (wanted,) = (one for one in gpu_offline.forms(function) if str(one) == form)
+    return gpu_offline.compiled(function, wanted, dtype).ptx
 
 
 def assert_close(actual, expected):
@@ -324,26 +326,30 @@ def given(function, dtype, shape):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-@pytest.mark.parametrize("form", ["shared", "full", "walk"])
+@pytest.mark.parametrize("kind", ["number", "one", "each", "view"])
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_kernels_compute_what_the_cpu_does(function, form, dtype):
-    ptx = compiled(function, dtype).get(form)
-    if ptx is None:
-        pytest.skip(f"{function} has no kernel of this form")
-    lengths = (2, 3, 5, 7) if form == "walk" else (1003,)
+def test_kernels_compute_what_the_cpu_does(function, kind, dtype):
+    is_walk = kind == "view"
+    lengths = (2, 3, 5, 7) if is_walk else (1003,)
     ufunc, inputs = given(function, dtype, lengths)
+    if ufunc.nin == 1 and kind in ("one", "each"):
+        pytest.skip(f"{function} has no parameters")
+    form = " ".join(["walk of 4 view" if is_walk else "flat each", *[kind] * (ufunc.nin - 1)])
+    ptx = compiled(function, form, dtype)
     outs = [device.Array.room(lengths, dtype) for _ in range(ufunc.nout)]
-    arrays = [device.Array.of(one).as_numba_passes_it() for one in inputs]
     real = np.float64 if dtype == "float64" else np.float32
-    if form == "shared":
+    arrays = [device.Array.of(one).as_numba_passes_it() for one in inputs]
+    if kind == "number":
         arrays[1:] = [real(2.5) for _ in inputs[1:]]
+    if kind == "one":
+        arrays[1:] = [device.Array.of(one[:1]).as_numba_passes_it() for one in inputs[1:]]
     first = [np.int64(1003)]
-    if form == "walk":
+    if is_walk:
         from s3s4._gpu.launches import steps_of
 
         first = [np.int32(step) for step in steps_of(2 * 32, lengths, np.int32)]
     arguments = [*first, *arrays, *(out.as_numba_passes_it() for out in outs)]
-    device.launch(ptx, (2,), (32 if form == "walk" else THREADS,), arguments)
+    device.launch(ptx, (2,), (32 if is_walk else THREADS,), arguments)
     assert not device.complaints()
     for out, expected in zip(outs, outputs(ufunc(*inputs)), strict=True):
         assert_close(out.to_host(), expected)
@@ -352,7 +358,8 @@ def test_kernels_compute_what_the_cpu_does(function, form, dtype):
 @pytest.mark.slow
 @pytest.mark.parametrize("function", ["s4", "gelu"])
 def test_a_vector_that_is_not_aligned(function):
-    ptx = compiled(function, "float32")["shared"]
+    form = " ".join(["flat each", *["number"] * (function == "s4")])
+    ptx = compiled(function, form, "float32")
     x, out = device.Array.of(np.zeros(1010, np.float32)), device.Array.room(1010, np.float32)
     numbers = [np.float32(2.5)] * (getattr(s3s4.ufuncs, function).nin - 1)
     arguments = [np.int64(1003), x.as_numba_passes_it(4), *numbers, out.as_numba_passes_it()]
@@ -368,7 +375,8 @@ def summed(ptx):
     sums = device.Array.room((1, 4, 2), np.float32)
     arrays = [device.Array.of(one) for one in (g, x, k)]
     views = [array.as_numba_passes_it() for array in (*arrays, device.Array.room(x.shape, "f4"))]
-    arguments = [np.int32(0), np.int32(4 * THREADS), *views, sums.as_numba_passes_it()]
+    steps = [np.int32(1), np.int32(0), np.int32(4 * THREADS)]
+    arguments = [*steps, *views, sums.as_numba_passes_it()]
     device.launch(ptx, (1, 4), (THREADS,), arguments)
     found = device.complaints()
     expected = (g.astype(float) * ufunc(x.astype(float), k.astype(float))).sum()
@@ -377,14 +385,14 @@ def summed(ptx):
 
 @pytest.mark.slow
 def test_sums_in_a_block():
-    found, sums, expected = summed(compiled("s4_backward", "float32")["reduce"])
+    found, sums, expected = summed(compiled("s4_backward", "reduce view view view", "float32"))
     assert not found
     assert sums.to_host().astype(float).sum() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.slow
 def test_every_barrier_of_a_sum_is_needed():
-    ptx = compiled("s4_backward", "float32")["reduce"]
+    ptx = compiled("s4_backward", "reduce view view view", "float32")
     barriers = list(re.finditer(r"bar\.sync\s+0;", ptx))
     assert barriers
     for barrier in barriers:

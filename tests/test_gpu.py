@@ -138,10 +138,12 @@ import gpu_offline
 from numba import types
 from numba.cuda.compiler import compile_cuda
 from s3s4._gpu import kernels
+from s3s4._gpu.loops import Form
 gpu_offline.pretend_device((9, 0))
 for dtype in gpu_offline.DTYPES:
-    text = kernels.text("s4", "walk", np.dtype(dtype).type)
-    arguments = gpu_offline.argument_types(text, "walk", dtype)
+    form = Form("walk", ("view", "view"))
+    text = kernels.text("s4", form, np.dtype(dtype).type)
+    arguments = gpu_offline.argument_types("s4", form, dtype)
     compile_cuda(text, types.void, arguments, cc=(9, 0))
 assert hasattr(np, "row_stack") == (np.lib.NumpyVersion(np.__version__) < "2.5.0")
 print(np.__version__)

@@ -6,13 +6,20 @@ from collections.abc import Sequence
 def broadcast_strides(
     layout: tuple[Sequence[int], Sequence[int]], shape: Sequence[int]
 ) -> list[int]:
-    """The strides of an array, given by its shape and strides, that is broadcast to a shape."""
+    """The strides of an array, given by its shape and strides, that is broadcast to a shape.
+
+    An axis of one element has none, whatever its library says.
+    """
     lengths, strides = layout
     missing = len(shape) - len(lengths)
     return [0] * missing + [
-        0 if length == 1 and wanted != 1 else stride
-        for length, stride, wanted in zip(lengths, strides, shape[missing:], strict=True)
+        0 if length == 1 else stride for length, stride in zip(lengths, strides, strict=True)
     ]
+
+
+def as_they_lie(strides: Sequence[int]) -> list[int]:
+    """The order of axes in which memory of some strides runs on."""
+    return sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
 
 
 def joined(shape: Sequence[int], strides: Sequence[list[int]]) -> tuple[list[int], list[list[int]]]:

@@ -20,7 +20,6 @@ LEGACY = 1
 _ROOM = 2048
 _END, _BUFFER, _SIZE = 0, 1, 2
 _NO_TIMES = 2  # an event that only orders is cheaper
-_WORD = {2: driver.cuMemsetD16Async, 4: driver.cuMemsetD32Async}
 
 
 def _checked(result: tuple[Any, ...]) -> Any:
@@ -74,6 +73,23 @@ def launch(
     )
     if code:
         raise RuntimeError(f"the GPU's driver answers {code.name} to a launch")
+
+
+def most_blocks(function: Any, threads: int, device: int) -> int:
+    """How many blocks of a kernel a device runs at a time.
+
+    Parameters
+    ----------
+    function : int
+        As the driver calls it.
+    threads : int
+        Of a block.
+    device : int
+        The current one.
+    """
+    processors = driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT
+    each = _checked(driver.cuOccupancyMaxActiveBlocksPerMultiprocessor(function, threads, 0))
+    return int(each) * int(_checked(driver.cuDeviceGetAttribute(processors, device)))
 
 
 def device_of(pointer: int) -> int:
@@ -135,17 +151,6 @@ def clear(pointer: int, size: int, stream: int) -> None:
         ctypes.memset(pointer, 0, size)
     else:
         _checked(driver.cuMemsetD8Async(pointer, 0, size, stream))
-
-
-def write(pointer: int, number: np.generic, stream: int) -> None:
-    """Put a number into memory: by its value, for a stream may read memory of the host late."""
-    if SIMULATED:
-        ctypes.memmove(pointer, number.tobytes(), number.itemsize)
-        return
-    size = min(number.itemsize, 4)
-    words = np.frombuffer(number.tobytes(), f"u{size}")
-    for place, word in enumerate(words):
-        _checked(_WORD[size](pointer + place * size, int(word), 1, stream))
 
 
 def copy_in(pointer: int, host: np.ndarray, stream: int) -> None:

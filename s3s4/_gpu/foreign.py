@@ -18,6 +18,7 @@ from cuda.core.utils import StridedMemoryView
 
 from s3s4._device_arrays import lies_on_device
 from s3s4._gpu import toolchain
+from s3s4._gpu.axes import as_they_lie
 from s3s4._gpu.driver import LEGACY, current_device, device_of
 from s3s4._gpu.toolchain import SIMULATED, cuda
 
@@ -50,6 +51,16 @@ def contiguous(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
         strides.append(itemsize)
         itemsize *= max(length, 1)
     return tuple(reversed(strides))
+
+
+@lru_cache(maxsize=1024)
+def as_it_lies(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """The strides of an array without gaps whose axes follow each other as those of another do."""
+    found = [0] * len(shape)
+    for axis in reversed(as_they_lie(strides)):
+        found[axis] = itemsize
+        itemsize *= max(shape[axis], 1)
+    return tuple(found)
 
 
 @lru_cache
@@ -165,6 +176,8 @@ def described(name: str, array: Any, stream: int = LEGACY) -> Operand:
 def like(array: Any, first: Operand, shape: tuple[int, ...]) -> Any:
     """A new array of the library that one is of, of its dtype and on its device.
 
+    Of the same shape it lies as that one does, as far as the library has a say in it.
+
     Parameters
     ----------
     array : object
@@ -172,27 +185,31 @@ def like(array: Any, first: Operand, shape: tuple[int, ...]) -> Any:
         The same, as it is described.
     shape : tuple of int
     """
+    is_alike = shape == first.shape
     make = _MAKERS.get(_library(type(array)))
     if make is not None:
-        return make(array, shape)
+        return make(array, shape, is_alike)
     kind = type(array)
     if hasattr(kind, "__array_namespace__") and not hasattr(kind, "__cuda_ndarray__"):
         namespace = array.__array_namespace__()
         return namespace.empty(shape, dtype=array.dtype, device=array.device)
     # Stream 0 of Numba's is none in particular: what reads the array there waits.
     stream = 0 if first.stream == LEGACY or SIMULATED else cuda.external_stream(first.stream)
-    return toolchain.new_array(array, shape, first.dtype, stream)
+    size = first.dtype.itemsize
+    strides = as_it_lies(shape, first.strides, size) if is_alike else contiguous(shape, size)
+    return toolchain.new_array(array, shape, strides, first.dtype, stream)
 
 
-def _of_cupy(array: Any, shape: tuple[int, ...]) -> Any:
-    return sys.modules["cupy"].empty(shape, array.dtype)
+def _of_cupy(array: Any, shape: tuple[int, ...], is_alike: bool) -> Any:
+    cupy = sys.modules["cupy"]
+    return cupy.empty_like(array) if is_alike else cupy.empty(shape, array.dtype)
 
 
-def _new_of_torch(array: Any, shape: tuple[int, ...]) -> Any:
-    return array.new_empty(shape)
+def _new_of_torch(array: Any, shape: tuple[int, ...], is_alike: bool) -> Any:
+    return sys.modules["torch"].empty_like(array) if is_alike else array.new_empty(shape)
 
 
-_MAKERS: dict[str, Callable[[Any, tuple[int, ...]], Any]] = {
+_MAKERS: dict[str, Callable[[Any, tuple[int, ...], bool], Any]] = {
     "cupy": _of_cupy,
     "torch": _new_of_torch,
 }

@@ -10,12 +10,12 @@ import numpy as np
 
 from s3s4 import _formulas_gpu
 from s3s4._gpu import driver, stored, toolchain
-from s3s4._gpu.loops import AXES, NUMBERS, TOTAL, Loops
+from s3s4._gpu.access import memory_access
+from s3s4._gpu.loops import AXES, TOTAL, Form, Loops
 from s3s4._gpu.primitives import primitives
-from s3s4._gpu.toolchain import ALIGNMENT, SIMULATED, cuda, inline, memory_access
+from s3s4._gpu.toolchain import ALIGNMENT, SIMULATED, cuda, inline
 
 THREADS = 8 if SIMULATED else 256
-BLOCKS_A_PROCESSOR = 8
 FLOATS: dict[type[np.generic], type[np.generic]] = {
     np.float16: np.float32,
     np.float32: np.float32,
@@ -67,15 +67,16 @@ def elements(real: Any, uniform: bool) -> dict[str, Any]:
 
 
 @cache
-def text(function: str, form: str, dtype: Any, uniform: bool = False, index: Any = np.int32) -> Any:
+def text(
+    function: str, form: Form, dtype: Any, uniform: bool = False, index: Any = np.int32
+) -> Any:
     """The Python function of a kernel.
 
     Parameters
     ----------
     function : str
-        What each element takes.
-    form : str
-        As `Loops.text` has them; or total, which adds up what reduce left, of no function.
+        What each element takes; of total none.
+    form : Form
     dtype : type
         That of the arrays in memory.
     uniform : bool
@@ -92,17 +93,17 @@ def text(function: str, form: str, dtype: Any, uniform: bool = False, index: Any
     # The simulator looks for the module among a kernel's globals.
     names = {"cuda": cuda, "THREADS": THREADS, "storage": dtype, "real": real, "index": index}
     names |= {"add": made["add"], **memory_access(dtype)}
-    if form == "total":
-        source = TOTAL
+    if form.loop == "total":
+        source = "\n".join(TOTAL)
     else:
-        inputs, outputs = _formulas_gpu.FUNCTIONS[function]
         names["element"] = made[f"{function}_element"]
-        source = Loops(inputs, outputs, width(dtype)).text(form)
+        inputs, outputs = _formulas_gpu.FUNCTIONS[function]
+        source = Loops(inputs, outputs, width(dtype), form).text
     exec(compile(source, f"<{function} {form}>", "exec"), names)  # text of loops.py's own
-    return names[form]
+    return names[form.loop]
 
 
-def kinds(function: str, form: str, index: Any = np.int32) -> list[str]:
+def kinds(outputs: int, form: Form, index: Any = np.int32) -> list[str]:
     """What a kernel takes, argument by argument.
 
     Returns
@@ -110,20 +111,17 @@ def kinds(function: str, form: str, index: Any = np.int32) -> list[str]:
     list of str
         As the keys of `toolchain.KINDS`, whose values say how each is passed.
     """
-    if form == "total":
-        return ["sums", "flat"]
-    loops = Loops(*_formulas_gpu.FUNCTIONS[function], 1)
-    variables = [name for name in loops.operands if name in ("g", "x")]
-    parameters = len(loops.operands) - len(variables)
-    if form in ("shared", "full"):
-        given = ["real" if form == "shared" else "flat"] * parameters
-        return ["n", *["flat"] * len(variables), *given, *["flat"] * len(loops.outs)]
+    if form.loop == "total":
+        return ["narrow", "sums", "flat"]
+    sums = ["sums"] * (outputs - 1)
+    ways = {"number": "real", "one": "flat", "each": "flat"}
+    given = [ways.get(kind, "view") for kind in form.operands]
+    if form.loop in ("flat", "sum"):
+        return ["n", *given, "flat", *(sums if form.loop == "sum" else ["flat"] * len(sums))]
     step = "wide" if index is np.int64 else "narrow"
-    given = ["real" if form.endswith(NUMBERS) else "view"] * parameters
-    start = ["view"] * len(variables) + given
-    if form.startswith("walk"):
-        return [step] * len(AXES) + start + ["view"] * len(loops.outs)
-    return [step] * (len(AXES) // 2) + start + ["view"] + ["sums"] * (len(loops.outs) - 1)
+    if form.loop == "reduce":
+        return ["narrow", *[step] * (len(AXES) // 2), *given, "view", *sums]
+    return [*[step] * form.axes, *given, "view", *["view"] * len(sums)]
 
 
 class Kernel:
@@ -152,7 +150,26 @@ class Kernel:
         layout = "".join(toolchain.KINDS[kind].replace("r", real) for kind in taken)
         self._packing = struct.Struct(f"@{layout}")
         self._lock = threading.Lock()
-        self._loaded: dict[int, Any] = {}
+        self._loaded: dict[int, tuple[Any, int]] = {}
+
+    def blocks(self, device: int) -> int:
+        """How many of its blocks the current device runs at a time.
+
+        Parameters
+        ----------
+        device : int
+            The current one.
+        """
+        return self._on(device)[1]
+
+    def _on(self, device: int) -> tuple[Any, int]:
+        found = self._loaded.get(device)
+        if found is None:
+            with self._lock:
+                function = toolchain.loaded(self._kernel, self._taken, self._memory, self._real)
+                blocks = 1 if SIMULATED else driver.most_blocks(function, THREADS, device)
+                found = self._loaded[device] = function, blocks
+        return found
 
     def launch(
         self, device: int, grid: tuple[int, int], stream: int, values: Sequence[Any]
@@ -169,12 +186,7 @@ class Kernel:
         values : sequence of int or float
             Those of the first argument, of the second and so on.
         """
-        function = self._loaded.get(device)
-        if function is None:
-            with self._lock:
-                function = self._loaded[device] = toolchain.loaded(
-                    self._kernel, self._taken, self._memory, self._real
-                )
+        function, _ = self._on(device)
         if SIMULATED:
             function(grid, THREADS, values)
         else:
@@ -183,10 +195,11 @@ class Kernel:
 
 @cache
 def kernel(
-    function: str, form: str, dtype: Any, uniform: bool = False, index: Any = np.int32
+    function: str, form: Form, dtype: Any, uniform: bool = False, index: Any = np.int32
 ) -> Kernel:
     """The kernel of a function; see `text`."""
     name = f"{function}, {form}, {np.dtype(dtype)}, {index.__name__}, {uniform=}"
     python = text(function, form, dtype, uniform, index)
-    taken = kinds(function, form, index)
+    outputs = _formulas_gpu.FUNCTIONS[function][1] if function else 1
+    taken = kinds(outputs, form, index)
     return Kernel(python, taken, dtype, registers(function, dtype, index), name)

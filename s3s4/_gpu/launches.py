@@ -1,46 +1,103 @@
 """Launches: the kernel that fits how arrays lie, and what it is passed."""
 
 # Design:
-# - Contiguous arrays on 16-byte boundaries take kernels with 16-byte loads; every other layout is
-#   brought to four axes and walked. Numbers are arguments of a kernel; only where one parameter is
-#   a number and another an array, the number becomes an array of one.
+# - Axes are taken in the order in which the first result lies. Where all arrays then run on, as
+#   those of Fortran's order and of channels last do, they are one axis; where only the last one
+#   runs on, as beside a parameter a channel, it still takes 16 bytes at once.
+# - What fits is found once for a way in which arrays lie, and kept: a call fills in addresses and
+#   numbers.
 
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from s3s4._gpu import driver
-from s3s4._gpu.axes import broadcast_strides, joined, padded
-from s3s4._gpu.foreign import Operand, contiguous
-from s3s4._gpu.kernels import BLOCKS_A_PROCESSOR, FLOATS, NARROW, THREADS, kernel, width
-from s3s4._gpu.loops import AXES, NUMBERS
+from s3s4._gpu.axes import as_they_lie, broadcast_strides, joined, padded
+from s3s4._gpu.foreign import Operand
+from s3s4._gpu.kernels import FLOATS, NARROW, THREADS, Kernel, kernel, width
+from s3s4._gpu.loops import AXES, Form
 from s3s4._gpu.primitives import CONSTANTS
-from s3s4._gpu.toolchain import ALIGNMENT, SIMULATED, cuda
-from s3s4._gpu.workspace import borrowed
+from s3s4._gpu.toolchain import ALIGNMENT
+
+Layout = tuple[tuple[int, ...], tuple[int, ...], bool] | None
+"""Shape, strides and whether it starts where 16 bytes may be read; None for a number."""
 
 
-@lru_cache
-def most_blocks(device: int) -> int:
-    count = 1 if SIMULATED else int(cuda.get_current_device().MULTIPROCESSOR_COUNT)
-    return count * BLOCKS_A_PROCESSOR
+class Plan(NamedTuple):
+    """A kernel, and what it is passed for arrays that lie in some way."""
+
+    kernel: Kernel
+    grid: tuple[int, int]
+    values: list[Any]
+    places: tuple[int, ...]
+    """Where in `values` the address of an array, or a number, goes: of operands, then of results"""
+
+    def launch(self, arrays: Sequence[Any], device: int, stream: int) -> None:
+        """Ask a stream of the current device for it.
+
+        Parameters
+        ----------
+        arrays : sequence of Operand, int or number
+            Operands, results and addresses in the order of `places`.
+        device : int
+        stream : int
+        """
+        values = self.values.copy()
+        for place, one in zip(self.places, arrays, strict=True):
+            values[place] = one.pointer if isinstance(one, Operand) else one
+        self.kernel.launch(device, self.grid, stream, values)
 
 
-def _is_flat(array: Operand, shape: tuple[int, ...]) -> bool:
-    return (
-        array.shape == shape
-        and array.strides == contiguous(shape, array.dtype.itemsize)
-        and not array.pointer % ALIGNMENT
-    )
+class Memory(NamedTuple):
+    """Arrays as axes that they have in common."""
+
+    lengths: list[int]
+    strides: list[list[int]]
+    loop: str
+    kinds: list[str]
+    """Of each array, results included; see `loops.Form`."""
+
+
+class Values:
+    """What a kernel is passed, and where in it addresses and numbers go."""
+
+    def __init__(self, *before: Any) -> None:
+        self.list: list[Any] = list(before)
+        self.places: list[int] = []
+
+    def number(self) -> None:
+        self.places.append(len(self.list))
+        self.list.append(0)
+
+    def array(self, size: int, lengths: Sequence[int], strides: Sequence[int]) -> None:
+        """As Numba passes it."""
+        self.places.append(len(self.list) + 4)
+        self.list += [0, 0, math.prod(lengths), size, 0, *lengths, *strides]
+
+    def memory(self, memory: Memory, size: int) -> None:
+        """Operands and results."""
+        for kind, strides in zip(memory.kinds, memory.strides, strict=True):
+            if kind == "number":
+                self.number()
+            elif kind == "one":
+                self.array(size, [1], [size])
+            else:
+                self.array(size, memory.lengths, strides)
 
 
 def are_usual(numbers: Sequence[Any], real: Any) -> bool:
     """Whether none is so large that the kernels for such numbers do not take it; NaN is usual."""
     most = CONSTANTS[real].uniform
     return not any(abs(float(p)) > most for p in numbers)
+
+
+def layout(array: Any) -> Layout:
+    """How an array lies; None of a number."""
+    if isinstance(array, Operand):
+        return array.shape, array.strides, not array.pointer % ALIGNMENT
+    return None
 
 
 def launch(
@@ -51,82 +108,108 @@ def launch(
     The first `variables` arrays are never numbers.
     """
     first = outs[0]
-    shape, device = first.shape, first.device
-    n = math.prod(shape)
-    if n == 0:
+    if 0 in first.shape:
         return
-    parameters = arrays[variables:]
-    given = [p for p in parameters if isinstance(p, np.generic)]
-    if given and len(given) < len(parameters):
-        with borrowed(len(given) * ALIGNMENT, device, stream) as address:
-            launch_alike(function, written(arrays, address, stream), outs, [], variables, stream)
-        return
-    launch_alike(function, arrays, outs, given, variables, stream)
+    scalar = first.dtype.type
+    given = arrays[variables:]
+    layouts = tuple([layout(one) for one in (*arrays, *outs)])
+    found = _planned(function, layouts, len(outs), scalar, usual(given, scalar), first.device)
+    found.launch([*arrays, *outs], first.device, stream)
 
 
-def written(arrays: Sequence[Any], address: int, stream: int) -> list[Any]:
-    """Arrays, those of one element included that numbers become, at an address."""
-    result: list[Any] = []
-    for one in arrays:
-        if isinstance(one, np.generic):
-            driver.write(address, one, stream)
-            result.append(Operand(address, (1,), (one.itemsize,), one.dtype))
-            address += ALIGNMENT
-        else:
-            result.append(one)
-    return result
-
-
-def launch_alike(
-    function: str,
-    arrays: Sequence[Any],
-    outs: Sequence[Operand],
-    numbers: Sequence[Any],
-    variables: int,
-    stream: int,
-) -> None:
-    """Where parameters are all numbers, or all arrays."""
-    first = outs[0]
-    shape, device, scalar = first.shape, first.device, first.dtype.type
-    n, real = math.prod(shape), FLOATS[scalar]
-    usual = bool(numbers) and are_usual(numbers, real)
-    memory = [*arrays[: variables if numbers else None], *outs]
-    given = [real(p) for p in numbers]
-    start = len(memory) - len(outs)
-    if all(_is_flat(a, shape) for a in memory):
-        form = "shared" if len(given) == len(arrays) - variables else "full"
-        blocks = min(-(-n // (THREADS * width(scalar))), most_blocks(device))
-        size = first.dtype.itemsize
-        values: list[Any] = [n]
-        for one in memory[:start]:
-            values += 0, 0, n, size, one.pointer, n, size
-        values += given
-        for one in outs:
-            values += 0, 0, n, size, one.pointer, n, size
-        kernel(function, form, scalar, form == "shared" and (usual or not given)).launch(
-            device, (blocks, 1), stream, values
-        )
-        return
-    lengths, strides, index = _walked(shape, tuple([(a.shape, a.strides) for a in memory]))
-    views = [a.passed(lengths, s) for a, s in zip(memory, strides, strict=True)]
-    blocks = min(-(-n // THREADS), most_blocks(device))
-    form = f"walk{NUMBERS}" if given else "walk"
-    values = [*steps_of(blocks * THREADS, lengths, index), *chain(*views[:start]), *given]
-    values += chain(*views[start:])
-    kernel(function, form, scalar, usual, index).launch(device, (blocks, 1), stream, values)
+def usual(parameters: Sequence[Any], scalar: Any) -> bool:
+    """Whether parameters are numbers alone, of usual size."""
+    return all(isinstance(p, np.generic) for p in parameters) and are_usual(
+        parameters, FLOATS[scalar]
+    )
 
 
 @lru_cache(maxsize=1024)
-def _walked(
-    shape: tuple[int, ...], layouts: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
-) -> tuple[list[int], list[list[int]], Any]:
-    """Four axes: lengths, strides of arrays of some shapes and strides, the type of an index."""
-    lengths, strides = joined(shape, [broadcast_strides(one, shape) for one in layouts])
+def _planned(
+    function: str, layouts: tuple[Layout, ...], outs: int, scalar: Any, uniform: bool, device: int
+) -> Plan:
+    found = memory(layouts, outs, scalar)
+    form, size = form_of(found, outs), np.dtype(scalar).itemsize
+    count = math.prod(found.lengths)
+    if found.loop == "flat":
+        made = kernel(function, form, scalar, uniform)
+        blocks = min(-(-count // (THREADS * width(scalar))), made.blocks(device))
+        values = Values(count)
+    else:
+        index = index_type(found.lengths, found.strides)
+        made = kernel(function, form, scalar, uniform, index)
+        blocks = min(-(-count // THREADS), made.blocks(device))
+        axes = found.lengths[-form.axes :]
+        values = Values(*steps_of(blocks * THREADS, axes, index))
+    values.memory(found, size)
+    return Plan(made, (blocks, 1), values.list, tuple(values.places))
+
+
+def form_of(memory: Memory, outs: int) -> Form:
+    """The form of a kernel for arrays, the last of which are results."""
+    axes = len(AXES)
+    if memory.loop != "flat" and math.prod(memory.lengths[: axes // 2]) == 1:
+        axes //= 2
+    return Form(memory.loop, tuple(memory.kinds[: len(memory.kinds) - outs]), axes)
+
+
+def memory(layouts: Sequence[Layout], outs: int, scalar: Any) -> Memory:
+    """Arrays, the last of which are results, as one axis or four.
+
+    Raises
+    ------
+    ValueError
+        If they take more.
+    """
+    first = layouts[-outs]
+    assert first is not None
+    shape, size = first[0], np.dtype(scalar).itemsize
+    is_one = math.prod(shape) == 1
+    order = as_they_lie(first[1])
+    wide = [
+        [0] * len(shape) if one is None else broadcast_strides(one[:2], shape) for one in layouts
+    ]
+    kinds = [
+        "number" if one is None else "view" if any(strides) or is_one else "one"
+        for one, strides in zip(layouts, wide, strict=True)
+    ]
+    lying = [i for i, kind in enumerate(kinds) if kind == "view"]
+    lengths, strides = joined(
+        [shape[axis] for axis in order], [[wide[i][axis] for axis in order] for i in lying]
+    )
+    if is_one:
+        lengths, strides = [1], [[size] for _ in lying]
+    vectors, loop = width(scalar), "walk"
+    aligned = [layouts[i] is not None and layouts[i][2] for i in lying]  # type: ignore[index]
+    lasts = [one[-1] for one in strides]
+    if len(lengths) == 1 and all(aligned) and all(last == size for last in lasts):
+        loop, way = "flat", {size: "each"}
+    elif (
+        lengths[-1] % vectors == 0
+        and all(last in (0, size) for last in lasts)
+        and all(last == size for last in lasts[-outs:])
+        and all(
+            last == 0 or (is_aligned and not any(step % ALIGNMENT for step in one[:-1]))
+            for last, is_aligned, one in zip(lasts, aligned, strides, strict=True)
+        )
+    ):
+        loop, way = "lines", {size: "line", 0: "point"}
+        lengths[-1] //= vectors
+        for one in strides:
+            one[-1] *= vectors
+    else:
+        way = dict.fromkeys(lasts, "view")
+    for i, last in zip(lying, lasts, strict=True):
+        kinds[i] = way[last]
     if len(lengths) > len(AXES):
         raise ValueError(f"on the GPU an array may have {len(AXES)} axes that do not run on")
-    lengths = padded(lengths, len(AXES), 1)
-    strides = [padded(s, len(AXES), 0) for s in strides]
-    return lengths, strides, index_type(lengths, strides)
+    every: list[list[int]] = [[] for _ in layouts]
+    for i, one in zip(lying, strides, strict=True):
+        every[i] = one
+    if loop != "flat":
+        lengths = padded(lengths, len(AXES), 1)
+        every = [padded(one, len(AXES), 0) for one in every]
+    return Memory(lengths, every, loop, kinds)
 
 
 def index_type(lengths: Sequence[int], strides: Sequence[Sequence[int]]) -> Any:

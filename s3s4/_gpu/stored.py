@@ -19,7 +19,10 @@ from typing import Any
 from s3s4._gpu import toolchain
 from s3s4._measured import cache as _cache
 
-SOURCES = ("_formulas_gpu", "_gpu.kernels", "_gpu.loops", "_gpu.primitives", "_gpu.toolchain")
+SOURCES = (
+    "_formulas_gpu", "_gpu.access", "_gpu.kernels", "_gpu.loops", "_gpu.primitives",
+    "_gpu.toolchain",
+)  # fmt: skip
 
 
 @cache

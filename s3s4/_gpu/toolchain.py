@@ -6,8 +6,8 @@ The only importer of numba.
 # Design:
 # - Everything runs in the simulator too. Its arithmetic is NumPy's: fused operations are made of
 #   wider ones there, so that the same text gives the same results.
-# - What Numba has no Python for is written in LLVM's terms: a fused a b + c, 2^n by shifting bits,
-#   16 bytes at once, an element of a strided array without Python's negative indices.
+# - What Numba has no Python for is written in LLVM's terms: a fused a b + c, 2^n by shifting bits;
+#   what reads and writes memory is in access.py.
 
 import ctypes
 import pickle
@@ -49,7 +49,7 @@ if not SIMULATED:
     # Numba ships no types: these are its decorator's.
     intrinsic: Callable[[Callable[..., Any]], Callable[..., Any]] = extending.intrinsic
 
-__all__ = ["cuda"]
+__all__ = ["cgutils", "cuda", "ir", "types"]
 
 ALIGNMENT = 16
 _AXES = {"flat": 1, "sums": 3, "view": 4}
@@ -101,59 +101,7 @@ if SIMULATED:
 
     reciprocal: Callable[..., Any] = _divided
 
-    def memory_access(storage: Any) -> dict[str, Any]:
-        """Reading and writing of a type: 16 bytes at once, and an element of four axes."""
-        width = ALIGNMENT // np.dtype(storage).itemsize
-
-        def load(array: Any, start: int) -> tuple[Any, ...]:
-            return tuple(array[start + lane] for lane in range(width))
-
-        def store(array: Any, start: int, values: tuple[Any, ...]) -> None:
-            for lane in range(width):
-                array[start + lane] = storage(values[lane])
-
-        def get(array: Any, a: int, b: int, c: int, d: int) -> Any:
-            return array[a, b, c, d]
-
-        def put(array: Any, a: int, b: int, c: int, d: int, value: Any) -> None:
-            array[a, b, c, d] = storage(value)
-
-        return {"load": load, "store": store, "get": get, "put": put}
-
 else:
-    _WORDS = ir.VectorType(ir.IntType(32), 4)
-    _SHORT = ir.IntType(16)
-
-    def _lanes(count: int) -> list[Any]:
-        return [ir.Constant(ir.IntType(32), lane) for lane in range(count)]
-
-    # A vector of eight halves would be moved as two of four: they are taken from words by hand.
-    def _parts(builder: Any, words: Any, item: Any, count: int) -> list[Any]:
-        """The numbers in four words."""
-        if count != 8:
-            vector = builder.bitcast(words, ir.VectorType(item, count))
-            return [builder.extract_element(vector, lane) for lane in _lanes(count)]
-        halves = []
-        for lane in _lanes(4):
-            word = builder.extract_element(words, lane)
-            high = builder.lshr(word, ir.Constant(word.type, 16))
-            halves += [builder.bitcast(builder.trunc(w, _SHORT), item) for w in (word, high)]
-        return halves
-
-    def _words(builder: Any, parts: Sequence[Any], item: Any) -> Any:
-        """Four words of numbers."""
-        count = len(parts)
-        if count != 8:
-            vector = ir.Constant(ir.VectorType(item, count), ir.Undefined)
-            for part, lane in zip(parts, _lanes(count), strict=True):
-                vector = builder.insert_element(vector, part, lane)
-            return builder.bitcast(vector, _WORDS)
-        words = ir.Constant(_WORDS, ir.Undefined)
-        bits = [builder.zext(builder.bitcast(part, _SHORT), _WORDS.element) for part in parts]
-        for lane, low, high in zip(_lanes(4), bits[::2], bits[1::2], strict=True):
-            word = builder.or_(low, builder.shl(high, ir.Constant(_WORDS.element, 16)))
-            words = builder.insert_element(words, word, lane)
-        return words
 
     @intrinsic
     def _fused(context: Any, a: Any, b: Any, c: Any) -> Any:
@@ -177,81 +125,6 @@ else:
 
         return shifted(shifted), generate
 
-    @intrinsic
-    def _load(context: Any, array: Any, start: Any) -> Any:
-        """As many elements as 16 bytes hold, read at once."""
-        width = ALIGNMENT * 8 // array.dtype.bitwidth
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            array = signature.args[0]
-            item = context.get_data_type(array.dtype)
-            data = context.make_array(array)(context, builder, arguments[0]).data
-            place = builder.bitcast(builder.gep(data, [arguments[1]]), _WORDS.as_pointer())
-            words = builder.load(place, align=ALIGNMENT)
-            return cgutils.pack_array(builder, _parts(builder, words, item, width))
-
-        return types.UniTuple(array.dtype, width)(array, start), generate
-
-    @intrinsic
-    def _store(context: Any, array: Any, start: Any, values: Any) -> Any:
-        """A tuple of numbers of 16 bytes in all, written at once."""
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            array, _, values = signature.args
-            data = context.make_array(array)(context, builder, arguments[0]).data
-            item = context.get_data_type(array.dtype)
-            parts = []
-            for lane in range(values.count):
-                value = builder.extract_value(arguments[2], lane)
-                parts.append(context.cast(builder, value, values.dtype, array.dtype))
-            place = builder.bitcast(builder.gep(data, [arguments[1]]), _WORDS.as_pointer())
-            builder.store(_words(builder, parts, item), place, align=ALIGNMENT)
-            return context.get_dummy_value()
-
-        return types.void(array, start, values), generate
-
-    def _place(context: Any, builder: Any, array: Any, arguments: Any) -> Any:
-        """The address of an element, without the detour by integers that hides global memory."""
-        view = context.make_array(array)(context, builder, arguments[0])
-        offset = ir.Constant(ir.IntType(64), 0)
-        strides = cgutils.unpack_tuple(builder, view.strides)
-        for index, stride in zip(arguments[1:5], strides, strict=True):
-            if index.type.width == 64:
-                offset = builder.add(offset, builder.mul(index, stride))
-            else:
-                # One instruction, which the compiler does not find once it has widened a stride.
-                narrow = builder.trunc(stride, index.type)
-                kind = ir.FunctionType(offset.type, [index.type, narrow.type, offset.type])
-                wide = ir.InlineAsm(kind, "mad.wide.s32 $0, $1, $2, $3;", "=l,r,r,l")
-                offset = builder.call(wide, [index, narrow, offset])
-        start = builder.bitcast(view.data, ir.IntType(8).as_pointer())
-        return builder.bitcast(builder.gep(start, [offset]), view.data.type)
-
-    @intrinsic
-    def _get(context: Any, array: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
-        """The element at four indices, none of them negative."""
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            array = signature.args[0]
-            return context.unpack_value(
-                builder, array.dtype, _place(context, builder, array, arguments)
-            )
-
-        return array.dtype(array, a, b, c, d), generate
-
-    @intrinsic
-    def _put(context: Any, array: Any, a: Any, b: Any, c: Any, d: Any, value: Any) -> Any:
-        """Write the element at four indices, none of them negative."""
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            array, value = signature.args[0], signature.args[5]
-            place = _place(context, builder, array, arguments)
-            cast = context.cast(builder, arguments[5], value, array.dtype)
-            context.pack_value(builder, array.dtype, cast, place)
-            return context.get_dummy_value()
-
-        return types.void(array, a, b, c, d, value), generate
-
     def fused_operation(real: Any) -> Any:
         """The function (a, b, c) that rounds a b + c once."""
         return _fused
@@ -272,10 +145,6 @@ else:
 
     reciprocal = _reciprocal
 
-    def memory_access(storage: Any) -> dict[str, Any]:
-        """Reading and writing of a type: 16 bytes at once, and an element of four axes."""
-        return {"load": _load, "store": _store, "get": _get, "put": _put}
-
 
 if SIMULATED:
 
@@ -287,9 +156,9 @@ if SIMULATED:
         """The number of the device it lies on."""
         return 0
 
-    def new_array(beside: Any, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
+    def new_array(beside: Any, shape: Any, strides: Any, dtype: Any, stream: Any) -> Any:
         """A new array of Numba's on the current device, where another one lies."""
-        return cuda.device_array(shape, dtype)
+        return cuda.device_array(shape, dtype, strides=strides)
 
     def prepared(python: Callable[..., Any], registers: int, cache: Any) -> Any:
         """What `loaded` makes a kernel of."""
@@ -335,12 +204,12 @@ else:
         """The number of the device it lies on."""
         return int(array.gpu_data.context.device.id)
 
-    def new_array(beside: Any, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
+    def new_array(beside: Any, shape: Any, strides: Any, dtype: Any, stream: Any) -> Any:
         """A new array of Numba's on the current device, where another one lies."""
         if 0 in shape:
             return cuda.device_array(shape, dtype, stream=stream)
         made = object.__new__(DeviceNDArray)
-        made.__dict__.update(_described(shape, dtype))
+        made.__dict__.update(_described(shape, strides, dtype))
         known = getattr(beside, "gpu_data", None)
         context = devices.get_context() if known is None else known.context
         made.gpu_data = context.memalloc(made.alloc_size)
@@ -348,9 +217,9 @@ else:
         return made
 
     @lru_cache
-    def _described(shape: tuple[int, ...], dtype: Any) -> dict[str, Any]:
-        """What is the same of all new arrays of a shape: finding it out takes most of the time."""
-        return {**vars(cuda.device_array(shape, dtype)), "gpu_data": None}
+    def _described(shape: Any, strides: Any, dtype: Any) -> dict[str, Any]:
+        """What is the same of all new arrays that lie so: finding it out takes most of the time."""
+        return {**vars(cuda.device_array(shape, dtype, strides)), "gpu_data": None}
 
     def prepared(python: Callable[..., Any], registers: int, cache: Any) -> Any:
         """What `loaded` makes a kernel of: one that asks its cache before it compiles."""

@@ -23,10 +23,12 @@ from gpu_offline import CAPABILITIES, DTYPES, compiled_as_on_a_device
 WIDE = {"float16": r"v4\.[ub]32", "float32": r"v4\.f32", "float64": r"v2\.f64"}
 
 
-def check(name: str, dtype: str, capabilities: Sequence[tuple[int, int]]) -> list[str]:
+def check(
+    name: str, dtype: str, capabilities: Sequence[tuple[int, int]], turn: int | None
+) -> list[str]:
     """A line for each kernel of a function, and one that starts with FAILED for what is wrong."""
     lines = []
-    for kernel in gpu_offline.kernels(name, dtype):
+    for kernel in gpu_offline.kernels(name, dtype, turn):
         found = [gpu_offline.assembled(kernel, capability) for capability in capabilities]
         registers = [one.registers for one in found]
         loads, stores = (
@@ -42,7 +44,7 @@ def check(name: str, dtype: str, capabilities: Sequence[tuple[int, int]]) -> lis
             "local memory": ".local" in kernel.ptx or max(one.stack for one in found),
             "bytes spilled": max(one.spilled for one in found),
             "registers": max(registers) > kernel.registers and max(registers),
-            "no 16-byte loads and stores": kernel.vector and not (loads and stores),
+            "no 16-byte loads and stores": kernel.form.is_vector and not (loads and stores),
         }
         lines += [f"FAILED {kernel}: {what} ({n})" for what, n in wrong.items() if n]
     return lines
@@ -73,7 +75,7 @@ def main() -> int:
     parser.add_argument(
         "--turns",
         action="store_true",
-        help="in turns one capability, and one dtype beside float32, for each function",
+        help="in turns one capability, half of the forms, one dtype beside float32, a function",
     )
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -87,13 +89,15 @@ def main() -> int:
     functions = [name for name in gpu_offline.functions() if options.only in name]
     jobs = [(name, dtype) for dtype in DTYPES for name in functions]
     turns: list[Sequence[tuple[int, int]]] = [CAPABILITIES] * len(jobs)
+    forms: list[int | None] = [None] * len(jobs)
     if options.turns:
         jobs = [(name, "float32") for name in functions]
         jobs += zip(functions, itertools.cycle(("float16", "float64")), strict=False)
         turns = [[CAPABILITIES[i % len(CAPABILITIES)]] for i in range(len(jobs))]
+        forms = list(range(len(jobs)))
     failures = 0
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for lines in pool.map(check, *zip(*jobs, strict=True), turns):
+        for lines in pool.map(check, *zip(*jobs, strict=True), turns, forms):
             print(*lines, sep="\n", flush=True)
             failures += sum(line.startswith("FAILED") for line in lines)
     for failure in kept():

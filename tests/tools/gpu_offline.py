@@ -9,7 +9,6 @@ Design:
 
 import hashlib
 import importlib
-import inspect
 import re
 import subprocess
 import tempfile
@@ -24,9 +23,6 @@ import numpy as np
 
 CAPABILITIES = ((7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (10, 0), (12, 0))
 DTYPES = ("float16", "float32", "float64")
-WIDE = " wide"
-"""What the name of a form ends with whose indices have 64 bits."""
-FORMS = ("shared", "full", "walk", "walk_shared", "reduce", "reduce_shared")
 
 
 def missing() -> str | None:
@@ -73,27 +69,26 @@ class Kernel:
     """A kernel in PTX."""
 
     function: str
-    form: str
+    form: Any
+    """A `Form` of s3s4._gpu.loops."""
+    is_wide: bool
+    """Whether indices have 64 bits, for axes of more than 2^30."""
     dtype: str
     registers: int
     """What it may take."""
     arrays: int
-    """How many it reads and writes once."""
+    """How many it reads and writes once: not what a cache has, of a parameter for many elements."""
     stores: int
     """How many writes an element takes, or a vector."""
     ptx: str
 
     @property
-    def vector(self) -> bool:
-        return self.form in ("shared", "full")
-
-    @property
     def width(self) -> int:
         """Elements that it moves at once."""
-        return 16 // np.dtype(self.dtype).itemsize if self.vector else 1
+        return 16 // np.dtype(self.dtype).itemsize if self.form.is_vector else 1
 
     def __str__(self) -> str:
-        return f"{self.dtype:8} {self.function} {self.form}"
+        return f"{self.dtype:8} {self.function} {self.form}{' wide' * self.is_wide}"
 
 
 def pretend_device(capability: tuple[int, int]) -> None:
@@ -106,57 +101,93 @@ def pretend_device(capability: tuple[int, int]) -> None:
     devices.get_context = lambda number=None: types.SimpleNamespace(device=device)
 
 
-def argument_types(function: str, form: str, dtype: str) -> tuple[Any, ...]:
+def argument_types(function: str, form: Any, dtype: str, index: Any = np.int32) -> tuple[Any, ...]:
     """What a kernel is launched with."""
     from s3s4._gpu import kernels as backend
     from s3s4._gpu import toolchain
 
-    scalar = np.dtype(dtype).type
-    index = np.int64 if form.endswith(WIDE) else np.int32
-    taken = backend.kinds(function, form.removesuffix(WIDE), index)
-    return tuple(toolchain.argument_types(taken, np.dtype(dtype), np.dtype(backend.FLOATS[scalar])))
+    outputs = backend._formulas_gpu.FUNCTIONS[function][1] if function else 1
+    taken = backend.kinds(outputs, form, index)
+    real = backend.FLOATS[np.dtype(dtype).type]
+    return tuple(toolchain.argument_types(taken, np.dtype(dtype), np.dtype(real)))
 
 
-def kernels(function: str, dtype: str) -> Iterator[Kernel]:
-    """All kernels of a function, and with the first one those that belong to no function."""
+def forms(function: str) -> list[Any]:
+    """The forms of a function's kernels: for parameters of each kind, and for none once."""
     from s3s4._gpu import kernels as backend
+    from s3s4._gpu.loops import Form
+
+    inputs, outputs = backend._formulas_gpu.FUNCTIONS[function]
+    variables = len({*inputs} & {"g", "x"})
+    wanted = [
+        ("flat", "each", "number", 4), ("flat", "each", "one", 4), ("flat", "each", "each", 4),
+        ("lines", "line", "line", 2), ("lines", "line", "point", 4),
+        ("walk", "view", "number", 2), ("walk", "view", "view", 4),
+    ]  # fmt: skip
+    if "g" in inputs and outputs > 1:
+        wanted += [
+            ("sum", "each", "number", 4), ("sum", "each", "one", 4),
+            ("reduce", "view", "number", 4), ("reduce", "view", "view", 4),
+        ]  # fmt: skip
+    found = {}
+    for loop, variable, parameter, axes in wanted:
+        operands = (variable,) * variables + (parameter,) * (len(inputs) - variables)
+        found.setdefault((loop, operands, axes), Form(loop, operands, axes))
+    return list(found.values())
+
+
+def kernels(function: str, dtype: str, turn: int | None = None) -> Iterator[Kernel]:
+    """All kernels of a function, and with the first one those that belong to no function.
+
+    With a turn every other one, and the first.
+    """
+    from s3s4._gpu.loops import Form
 
     pretend_device(CAPABILITIES[0])
-    scalar = np.dtype(dtype).type
-    inputs, outputs = backend._formulas_gpu.FUNCTIONS[function]
-    absent = set() if {*inputs} - {"g", "x"} else {"full", "walk_shared", "reduce_shared"}
-    if "g" not in inputs or outputs == 1:
-        absent |= {"reduce", "reduce_shared"}
-    for form in FORMS:
-        if form not in absent:
-            text = backend.text(function, form, scalar, form.endswith("shared"))
-            yield compiled(function, text, form, dtype)
-            # Indices of 64 bits, for axes of more than 2^30, take registers: large bodies tell.
-            if form in ("walk", "reduce") and function.endswith("_backward"):
-                wide = backend.text(function, form, scalar, False, np.int64)
-                yield compiled(function, wide, form + WIDE, dtype)
+    first, *others = forms(function)
+    for form in [first, *(others if turn is None else others[turn % 2 :: 2])]:
+        yield compiled(function, form, dtype)
+        # Indices of 64 bits take registers: large bodies tell.
+        if form.loop in ("walk", "reduce") and function.endswith("_backward"):
+            yield compiled(function, form, dtype, np.int64)
     if function == functions()[0]:
-        yield compiled("", backend.text("", "total", scalar), "total", dtype)
+        yield compiled("", Form("total"), dtype)
 
 
-def compiled(function: str, text: Any, form: str, dtype: str) -> Kernel:
+def compiled(function: str, form: Any, dtype: str, index: Any = np.int32) -> Kernel:
+    """A kernel's PTX, for the oldest capability."""
     from numba import cuda
 
-    from s3s4._gpu.kernels import registers
+    from s3s4._gpu import kernels as backend
 
-    arguments = argument_types(function, form, dtype)
+    scalar = np.dtype(dtype).type
+    inputs, outputs = backend._formulas_gpu.FUNCTIONS[function] if function else ((), 1)
+    uniform = not {"one", "each", "line", "point", "view"} & {
+        kind for name, kind in zip(inputs, form.operands, strict=True) if name not in ("g", "x")
+    }
+    text = backend.text(function, form, scalar, uniform, index)
     ptx, _ = cuda.compile(
-        text, arguments, device=False, cc=CAPABILITIES[0], output="ptx", abi="numba"
+        text,
+        argument_types(function, form, dtype, index),
+        device=False,
+        cc=CAPABILITIES[0],
+        output="ptx",
+        abi="numba",
     )
+    stores = 1 if form.loop in ("sum", "reduce") else outputs
+    moved = [
+        name
+        for name, kind in zip(inputs, form.operands, strict=True)
+        if name in ("g", "x") or (kind == "each" and form.loop == "flat")
+    ]
     return Kernel(
         function,
         form,
+        index is np.int64,
         dtype,
-        registers(function, np.dtype(dtype).type, np.int64 if form.endswith(WIDE) else np.int32),
-        sum(type(a).__name__ == "Array" and a.ndim != 3 for a in arguments),
-        1
-        if "reduce" in form
-        else sum(n.startswith("out") for n in inspect.signature(text).parameters),
+        backend.registers(function, scalar, index),
+        len(moved) + stores,
+        stores,
         ptx if isinstance(ptx, str) else ptx.decode(),
     )
 
@@ -166,13 +197,15 @@ def compiled_as_on_a_device(capability: tuple[int, int]) -> tuple[int, str]:
     from numba.cuda import dispatcher, utils
 
     from s3s4._gpu import kernels as backend
+    from s3s4._gpu.loops import Form
 
     pretend_device(capability)
     # There is no device to load it onto: the code is made, and that is what is kept.
     dispatcher._Kernel.bind = lambda self: self._codelibrary.get_cubin(cc=capability)
-    kernel = backend.kernel("s3", "walk", np.float32)._kernel
+    form = Form("walk", ("view",))
+    kernel = backend.kernel("s3", form, np.float32)._kernel
     with utils.numba_target_override():
-        compiled = kernel.compile(argument_types("s3", "walk", "float32"))
+        compiled = kernel.compile(argument_types("s3", form, "float32"))
     code = compiled._codelibrary.get_cubin(cc=capability).code
     return sum(kernel.stats.cache_hits.values()), hashlib.sha256(code).hexdigest()
 

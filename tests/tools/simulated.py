@@ -196,8 +196,8 @@ def wide():
 
 def forgotten():
     """Forget which layouts take which indices."""
-    launches._walked.cache_clear()
-    sums_of_gradients._folded.cache_clear()
+    launches._planned.cache_clear()
+    sums_of_gradients._planned.cache_clear()
 
 
 def view(array):
