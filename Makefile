@@ -11,7 +11,7 @@ SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard src/*/*.py sr
     src/kernels/* src/pytorch/* src/xla/* src/meson.build s3s4/*.py s3s4/*/*.py s3s4/*.pyi \
     s3s4/*/*.pyi s3s4/py.typed s3s4/meson.build)
 
-.PHONY: demo test slow frameworks fuzz sanitize arm64 dev lint bench study site family wheel sdist \
+.PHONY: demo test slow frameworks fuzz sanitize arm64 dev lint bench study site site-check family wheel sdist \
     audit smoke minima gpu-check gpu gpu-host on-card on-card-bundle \
     gpu-roofline portability clean
 .DELETE_ON_ERROR .SECONDARY:
@@ -60,6 +60,8 @@ site: .venv-site/installed
 	rm -rf build/site
 	.venv-site/bin/python -P -m sphinx -nW --keep-going -q -c docs/site -d build/site-doctrees \
 	    build/site-source build/site
+site-check: site
+	.venv-site/bin/python docs/site/check.py build/site build/site-screenshots
 family: .venv-slow/installed
 	.venv-slow/bin/python docs/site/family.py
 

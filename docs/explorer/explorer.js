@@ -173,10 +173,11 @@ function draw() {
   part("graph").innerHTML = `${text}<g id="cursor"></g>`;
 
   const name = part("function").value;
+  const rounded = (y) => (Math.round(y * 1000) / 1000 + 0).toFixed(3);
   facts.push(
     falls
-      ? `falls between x = ${falls.from.toFixed(3)} and ${falls.to.toFixed(3)},`
-        + ` by ${falls.least.toFixed(3)} at most`
+      ? `falls between x = ${rounded(falls.from)} and ${rounded(falls.to)},`
+        + ` by ${rounded(falls.least)} at most`
       : "falls nowhere in −8 < x < 8",
   );
   if (name === "s4") facts.push(`S4′(0) = (5 − k)/8 = ${((5 - parameters.k) / 8).toFixed(4)}`);

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import pages
+from markdown import table
+from measured import DTYPES, measured
 
 from s3s4._rows import row_activations
 from s3s4._table import TABLE
@@ -79,7 +80,7 @@ def beside_torch() -> Mapping[str, str]:
 
 def errors(name: str, dtype: str) -> str:
     """Return the largest error of the value and of every derivative in a dtype."""
-    found = [pages.measured().get((name, wrt, dtype)) for wrt in (None, *TABLE[name].derivatives)]
+    found = [measured().get((name, wrt, dtype)) for wrt in (None, *TABLE[name].derivatives)]
     if None in found:
         return "not measured"
     return f"{max(error[0] for error in found if error):.1f} eps"
@@ -87,7 +88,7 @@ def errors(name: str, dtype: str) -> str:
 
 def ulps(name: str) -> str:
     """Return the largest error of the value in units of the last place."""
-    found = [pages.measured().get((name, None, dtype)) for dtype in pages.DTYPES]
+    found = [measured().get((name, None, dtype)) for dtype in DTYPES]
     if None in found:
         return "not measured"
     known = [error[1] for error in found if error and error[1] is not None]
@@ -134,7 +135,7 @@ def rows() -> Iterator[list[str]]:
             "yes",
             "yes",
             ", ".join(f"{p}, d/d{p}" for p in entry.parameters) or "none",
-            *(errors(name, dtype) for dtype in pages.DTYPES[:3]),
+            *(errors(name, dtype) for dtype in DTYPES[:3]),
             gpu[name],
             torch[name],
             ulps(name),
@@ -176,7 +177,7 @@ def text() -> str:
         "*Not measured* waits for `python tests/tools/accuracy.py`, *not timed* for"
         " `make bench ARGS=family`.",
         "",
-        *pages.table(HEAD, list(rows())),
+        *table(HEAD, list(rows())),
         "",
         f"Timed on: {speeds()[1]}.",
         "",

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pages
+from markdown import picture
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -38,10 +39,7 @@ gpu
 """
 """In place of the heading of README.md."""
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]*)(#[^)\s]*)?\)")
-PICTURE = re.compile(
-    r'<picture>\n<source media="[^"]*" srcset="([^"]*)">\n<img src="([^"]*)" alt="([^"]*)".*>\n'
-    r"</picture>\n"
-)
+PICTURE = re.compile(r'<picture>\n<source .*>\n<img src="([^"]*)" alt="([^"]*)".*>\n</picture>\n')
 
 
 def staged(text: str, place: str) -> str:
@@ -58,16 +56,11 @@ def staged(text: str, place: str) -> str:
         return label
 
     def themed(found: re.Match[str]) -> str:
-        dark, light, alt = found.groups()
-        return "\n".join(picture(light, alt, "only-light") + picture(dark, alt, "only-dark"))
+        light, alt = found.groups()
+        return "\n".join(picture(light.replace("-light.", "."), alt))
 
     text = PICTURE.sub(themed, LINK.sub(link, text))
     return text.replace("# s3s4\n", GUIDE, 1) if place == "README.md" else text
-
-
-def picture(file: str, alt: str, theme: str) -> list[str]:
-    """Return the lines that show a picture in one of the themes, `only-light` or `only-dark`."""
-    return [f"```{{image}} {file}", f":alt: {alt}", f":class: {theme}", "```", ""]
 
 
 def stage(folder: Path) -> None:
