@@ -37,18 +37,18 @@ console.log(JSON.stringify(results));
 
 
 @pytest.fixture(scope="module")
-def pages():
-    """Import the module of the pages from where it lies."""
+def explorer():
+    """Import the module of the explorer from where it lies."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(DOCS / "site")
-        yield importlib.import_module("pages")
+        yield importlib.import_module("explorer")
 
 
 @pytest.fixture(scope="module")
-def folder(pages, tmp_path_factory):
+def folder(explorer, tmp_path_factory):
     """The explorer's modules, as node takes them."""
     folder = tmp_path_factory.mktemp("explorer")
-    for name, text in pages.scripts().items():
+    for name, text in explorer.scripts().items():
         (folder / name).write_text(text, "utf-8")
     (folder / "package.json").write_text('{"type": "module"}')
     (folder / "program.js").write_text(PROGRAM)
@@ -89,8 +89,8 @@ def test_values_and_derivatives_are_the_ufuncs(folder):
         assert (error <= ERROR * np.maximum(1, np.abs(expected[finite]))).all(), (name, by, given)
 
 
-def test_it_is_whole_and_asks_no_network(pages):
-    page = pages.explorer()
+def test_it_is_whole_and_asks_no_network(explorer):
+    page = explorer.explorer()
     assert "//SCRIPT" not in page
     assert "import " not in page.partition("<script")[2]
     assert "http" not in page.replace("http://www.w3.org", "")

@@ -1,5 +1,6 @@
 """The pages that are written by hand are sound, and those that commands write can be made."""
 
+import doctest
 import importlib
 import re
 from pathlib import Path
@@ -21,44 +22,56 @@ def links(text):
     return [link for link in found if ":" not in link]
 
 
-@pytest.fixture
-def pages(monkeypatch):
-    """Import the module of the pages from where it lies."""
-    monkeypatch.syspath_prepend(DOCS / "site")
-    return importlib.import_module("pages")
+@pytest.fixture(scope="module")
+def load():
+    """Import a module of the site from where it lies."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(DOCS / "site")
+        yield importlib.import_module
 
 
-def test_every_activation_gets_its_page(pages):
-    texts = pages.texts()
-    names = {*texts} - {"functions/index.md", "gallery.md", "explorer.html"}
-    assert names == {f"functions/{name}.md" for name in ELEMENTWISE}
-    for name in ELEMENTWISE:
+@pytest.fixture(scope="module")
+def texts(load):
+    return load("pages").texts()
+
+
+def test_every_activation_gets_its_page(texts):
+    assert {*texts} - {"functions/index.md", "gallery.md", "explorer.html"} == {
+        f"functions/{name}.md" for name in s3s4.activations
+    }
+    for name in s3s4.activations:
         assert f"({name}.md)" in texts["functions/index.md"]
+    for name, activation in ELEMENTWISE.items():
+        for by in activation.parameters:
+            assert f'wrt="{by}"' in texts[f"functions/{name}.md"]
         assert f"(functions/{name}.md)" in texts["gallery.md"]
 
 
-def test_pages_can_be_made(pages, tmp_path, monkeypatch):
-    """With one picture of each kind: that of every activation is the same code."""
-    drawn = pages.pictures()
-    some = [next(drawn)]
-    monkeypatch.setattr(pages, "pictures", lambda: some)
-    pages.write(tmp_path)
-    made = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*.*")}
-    assert made == {*pages.texts(), some[0][0]}
-    assert (tmp_path / some[0][0]).read_bytes().startswith(b"\x89PNG")
+def test_everything_is_staged_for_sphinx(load, texts, tmp_path, monkeypatch):
+    """With one picture: that of every activation is the same code."""
+    monkeypatch.setattr(load("pages"), "texts", lambda: texts)
+    some = [next(load("pictures").drawn())]
+    monkeypatch.setattr(load("pictures"), "drawn", lambda: some)
+    load("stage").stage(tmp_path / "site")
+    assert (tmp_path / "site" / some[0][0]).read_bytes().startswith(b"<?xml")
+    guide = (tmp_path / "site" / "guide.md").read_text("utf-8")
+    assert "](rows.md)" in guide
+    assert "](docs/" not in guide
 
 
-def test_every_page_shows_a_formula_and_all_derivatives(pages):
-    for name, activation in ELEMENTWISE.items():
-        text = pages.page(name)
-        assert f"\n    {name}(x" in text
-        for by in activation.parameters:
-            assert f'wrt="{by}"' in text
+def test_examples_of_pages_hold(texts):
+    """They are computed when pages are made; here by Python's own doctest."""
+    examples = {place: text for place, text in texts.items() if ">>> " in text}
+    assert len(examples) == len(s3s4.activations)
+    for place, text in examples.items():
+        block = re.search(r"```python\n(>>> .*?)```", text, re.DOTALL)[1]
+        test = doctest.DocTestParser().get_doctest(block, {}, place, place, 0)
+        assert doctest.DocTestRunner().run(test).failed == 0
 
 
-def test_the_family_has_no_empty_cell(pages, monkeypatch):
+def test_the_family_has_no_empty_cell(load, monkeypatch):
     """The page is made of what the comparisons say, which take minutes and PyTorch."""
-    family = importlib.import_module("family")
+    family = load("family")
     monkeypatch.setattr(family, "simulated", lambda: dict.fromkeys(ELEMENTWISE, "0.0 eps"))
     monkeypatch.setattr(family, "beside_torch", lambda: dict.fromkeys(ELEMENTWISE, "value"))
     lines = family.text().splitlines()

@@ -8,6 +8,7 @@
 import ast
 import inspect
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def page(name: str) -> str:
         wrt = "" if by == "x" else f', wrt="{by}"'
         lines += [f"`s3s4.{name}.derivative({', '.join(['x', *entry.parameters])}{wrt})`:", ""]
         shown = typeset.sentence(" ".join(formula.split()), names)
-        lines += directive("raw", "html", [f"<p>{shown}</p>"])
+        lines += directive("raw", "html", [f'<p class="formula">{shown}</p>'])
         lines += [notes, ""] if notes else []
     lines += ["## Example", "", "```python", *example(name), "```", ""]
     lines += [f"## {'Limits' if not entry.parameters else 'Limits, with the defaults'}", ""]
@@ -94,7 +95,8 @@ def row_page(name: str) -> str:
 def formulas(lines: Sequence[str], names: tuple[str, ...]) -> list[str]:
     """Return a formula with its cases, or several, each in a line of its own."""
     several = [[line] for line in lines] if all(" = " in line for line in lines) else [[*lines]]
-    return directive("raw", "html", [typeset.block(one, names) for one in several])
+    shown = [f'<div class="formula">{typeset.block(one, names)}</div>' for one in several]
+    return directive("raw", "html", shown)
 
 
 def elsewhere(ufuncs: Sequence[str]) -> str:
@@ -182,17 +184,25 @@ def source(name: str) -> list[str]:
 
 def functions(file: str, name: str) -> Iterator[str]:
     """Yield the functions of an activation and those that they share, without documentation."""
-    tree = ast.parse((FORMULAS / file).read_text("utf-8"))
-    known = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    known = parsed(file)
     derived = [f"{name}_vjp", *(f"{name}_d{by}" for by in ("x", *elementwise_parameters(name)))]
     wanted = [one for one in (name, *derived) if one in known]
     for one in wanted:
         node = known[one]
         called = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
         wanted += [other for other in sorted(called & known.keys()) if other not in wanted]
+        yield ast.unparse(node)
+
+
+@cache
+def parsed(file: str) -> dict[str, ast.FunctionDef]:
+    """Return the functions of a file of formulas, without their documentation."""
+    tree = ast.parse((FORMULAS / file).read_text("utf-8"))
+    known = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    for node in known.values():
         if ast.get_docstring(node) is not None:
             del node.body[0]
-        yield ast.unparse(node)
+    return known
 
 
 def elementwise_parameters(name: str) -> Sequence[str]:

@@ -39,6 +39,8 @@ numpydoc_show_class_members = False
 intersphinx_mapping = elsewhere.mapping()
 
 html_theme = "pydata_sphinx_theme"
+html_favicon = "_static/icon.svg"
+html_context = {"default_mode": "auto"}
 html_title = f"s3s4 {release}"
 html_copy_source = False
 html_show_sourcelink = False

@@ -52,6 +52,8 @@ def staged(text: str, place: str) -> str:
             return found[0]
         path = (folder / target).resolve().relative_to(ROOT).as_posix()
         if path in PLACES or (image and (ROOT / path).exists()):
+            # Sphinx puts a page's title in place of nothing; its file's name says less.
+            label = "" if label.endswith(".md") else label
             return f"{image}[{label}]({PLACES.get(path, path.removeprefix('docs/'))}{anchor})"
         return label
 
