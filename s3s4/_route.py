@@ -24,7 +24,7 @@ from numpy import ndarray
 from s3s4 import _devices
 from s3s4._block import Block
 from s3s4._cpu import arrays, kernels, threads
-from s3s4._device_arrays import lies_on_device, on_host
+from s3s4._device_arrays import lies_on_device, on_host, require_beside
 from s3s4._errors import GPUUnavailable
 from s3s4._measured import cutover as _cutover
 
@@ -195,22 +195,39 @@ def of_backward(
     return KERNELS, (grad_output, x, *parameters)
 
 
-def of_rows(name: str, values: Sequence[Any], given: object) -> None:
-    """Rows are the CPU's; a preference for the GPU (a block's) does not concern them.
+def of_rows(names: Sequence[str], values: Sequence[Any], given: object) -> ModuleType | None:
+    """The GPU that rows are computed on, or None for the CPU.
+
+    They are where their arrays lie, unless the call itself names the GPU: a preference for it (a
+    block's) does not concern them.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What the values are to the caller.
+    values : sequence of array_like
+        x comes last.
+    given : {"auto", "cpu", "gpu", None}
+        The device that the call names.
 
     Raises
     ------
     ValueError
         If there is no such device.
-    NotImplementedError
-        If a GPU or an array on one is asked for.
+    TypeError
+        If another array is on a GPU and x is not.
+    GPUUnavailable
+        If the GPU was asked for and cannot be had.
     """
     threads.follow_block()
-    if given is not None and wanted(given) == "gpu":
-        raise NotImplementedError(f"{name} has no GPU kernel: device cannot be 'gpu'")
-    for value in values:
-        if type(value) is not ndarray and lies_on_device(on_host("x", value)):
-            raise NotImplementedError(f"{name} has no GPU kernel: copy the array to the CPU first")
+    asked = "auto" if given is None else wanted(given)
+    there = [
+        type(value) is not ndarray and lies_on_device(on_host(name, value))
+        for name, value in zip(names, values, strict=True)
+    ]
+    if any(there):
+        require_beside(names[::-1], values[::-1])
+    return _devices.gpu() if there[-1] or asked == "gpu" else None
 
 
 def _worth_a_gpu(

@@ -36,9 +36,7 @@ def over_axes(
     """
     shape = arrays[0].shape
     ndim = len(shape)
-    axes = tuple(range(ndim)) if axis is None else tuple(_index(one, ndim) for one in axis)
-    if len(set(axes)) < len(axes):
-        raise ValueError(f"axis must name each axis once, not {axis}")
+    axes = several(axis, ndim)
     if out is not None:
         if not isinstance(out, np.ndarray):
             raise TypeError(f"out must be an array, not {type(out).__name__}")
@@ -56,6 +54,20 @@ def over_axes(
         return result if ndim else result[()]
     np.copyto(out, result, casting="same_kind")
     return out
+
+
+def several(axis: tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
+    """Axes, all of them for None, as numbers from 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an axis is no integer, is not there or stands twice.
+    """
+    axes = tuple(range(ndim)) if axis is None else tuple(_index(one, ndim) for one in axis)
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"axis must name each axis once, not {axis}")
+    return axes
 
 
 def _index(axis: Any, ndim: int) -> int:

@@ -12,6 +12,7 @@ import inspect
 import operator
 from collections.abc import Mapping
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from s3s4 import _containers, _cpu, _explain, _route
 from s3s4._containers import Taken
 from s3s4._cpu import threads
 from s3s4._description import Described
-from s3s4._row_axes import over_axes
+from s3s4._device_arrays import lies_on_device
+from s3s4._row_axes import over_axes, several
 from s3s4._row_table import ROWS
 
 OPTIONS = {"out", "dtype", "casting", "order", "subok", "signature"}
@@ -67,7 +69,9 @@ class RowActivation(Described):
             result = self._in_one_piece(self.name, (x,), axis, out)
             if result is not None:
                 return result
-        _route.of_rows(self.name, (x,), device)
+        backend = _route.of_rows(("x",), (x,), device)
+        if backend is not None:
+            return self._on_gpu(backend, self.name, (x,), axis, out, options)
         unknown = options.keys() - OPTIONS
         if unknown:
             raise _explain.unknown(self.name, ("x", "axis"), unknown)
@@ -121,8 +125,8 @@ class RowActivation(Described):
             The axis of the rows, or several that are one row together; None: all.
         out : ndarray, optional
             Where to put the result.
-        device : {None, "auto", "cpu"}
-            Row activations have no GPU kernels.
+        device : {None, "auto", "cpu", "gpu"}
+            Where NumPy's arrays are computed; one on a GPU stays there.
 
         Returns
         -------
@@ -135,14 +139,16 @@ class RowActivation(Described):
             If an argument does not hold real numbers.
         ValueError
             If shapes do not fit, or there is no such axis.
-        NotImplementedError
-            If a GPU or an array on one is asked for.
+        GPUUnavailable
+            If the GPU was asked for and cannot be had.
         """
         if device is None:
             result = self._in_one_piece(f"{self.name}_vjp", (grad_output, x), axis, out)
             if result is not None:
                 return result
-        _route.of_rows(self.name, (grad_output, x), device)
+        backend = _route.of_rows(("grad_output", "x"), (grad_output, x), device)
+        if backend is not None:
+            return self._on_gpu(backend, f"{self.name}_vjp", (grad_output, x), axis, out, {})
         given = {"grad_output": grad_output, "x": x}
         taken = {name: _containers.take(name, value) for name, value in given.items()}
         _containers.require_equal_labels(taken)
@@ -156,12 +162,8 @@ class RowActivation(Described):
             return _containers.put((taken["x"],), (lazy,), (None,), (out,))[0]
         if not (axis is None or isinstance(axis, tuple)):
             axis = self._axis(axis, array.ndim)
-        try:
-            grad = np.broadcast_to(grad, array.shape)
-        except ValueError:
-            raise ValueError(
-                f"grad_output of shape {grad.shape} does not fit the output's {array.shape}"
-            ) from None
+        _require_fitting(grad.shape, array.shape)
+        grad = np.broadcast_to(grad, array.shape)
         dtype = self._dtype(array)
         if hasattr(grad_output, "dtype"):
             dtype = np.result_type(dtype, grad)
@@ -176,6 +178,38 @@ class RowActivation(Described):
             return self._vjp(grad, array, axis=axis, out=out, dtype=dtype)
         except (TypeError, ValueError) as error:
             raise _explain.explained_out(error, out, array.shape) from None
+
+    def _on_gpu(
+        self,
+        backend: ModuleType,
+        function: str,
+        values: tuple[Any, ...],
+        axis: Any,
+        out: Any,
+        options: Mapping[str, Any],
+    ) -> Any:
+        """Arrays on a GPU, or NumPy's for which the call names it."""
+        if options:
+            raise TypeError(f"on the GPU {min(options)}= is not supported")
+        if lies_on_device(values[-1]):
+            return backend.over_rows_on_device(function, values, self._axes(axis, values[-1]), out)
+        *grad, x = map(np.asarray, values)
+        dtype = np.result_type(self._dtype(x), *grad)
+        if dtype.type not in _cpu.FLOATS:
+            raise TypeError(f"a GPU computes float16, float32 and float64, not {dtype}")
+        for one in grad:
+            _require_fitting(one.shape, x.shape)
+        arrays = [one.astype(dtype, copy=False) for one in (*grad, x)]
+        result = backend.over_rows(function, arrays, self._axes(axis, x))
+        if out is None:
+            return result
+        return _containers.put((_containers.PLAIN,), (result,), (None,), (out,))[0]
+
+    def _axes(self, axis: Any, x: Any) -> tuple[int, ...]:
+        ndim = len(x.shape)
+        if axis is None or isinstance(axis, tuple):
+            return several(axis, ndim)
+        return (self._axis(axis, ndim) % ndim,)
 
     def _in_one_piece(self, name: str, inputs: tuple[Any, ...], axis: Any, out: Any) -> Any:
         """The result where all is plain and in one piece, or None."""
@@ -224,7 +258,8 @@ class RowActivation(Described):
         NotImplementedError
             If x is an array on a GPU.
         """
-        _route.of_rows(self.name, (x,), None)
+        if _route.of_rows(("x",), (x,), None) is not None:
+            raise NotImplementedError("jacobian has no GPU kernel: copy x to the CPU first")
         taken = _containers.take_eager("x", x)
         array = taken.array
         axis = self._axis(axis, array.ndim)
@@ -274,8 +309,8 @@ axis : int, tuple of int or None, default -1
     The axis of the rows, or several that are one row together; None: all.
 out : ndarray, optional
     Where to put the result; it may be x.
-device : {None, "auto", "cpu"}
-    Row activations have no GPU kernels.
+device : {None, "auto", "cpu", "gpu"}
+    Where NumPy's arrays are computed; one on a GPU stays there.
 dtype, casting, order, subok
     As for any `numpy.ufunc`.
 
@@ -290,9 +325,18 @@ TypeError
     If x does not hold real numbers.
 ValueError
     If there is no such axis, or out does not fit.
-NotImplementedError
-    If a GPU or an array on one is asked for.
+GPUUnavailable
+    If the GPU was asked for and cannot be had.
 """
+
+
+def _require_fitting(gradient: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    try:
+        fits = np.broadcast_shapes(gradient, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"grad_output of shape {gradient} does not fit the output's {shape}")
 
 
 def _index(axis: Any) -> int:

@@ -130,6 +130,9 @@ class OnGPU:
     def backward_on_device(self, name, grad_output, x, parameters):
         return (x,) * (1 + len(parameters))
 
+    def over_rows_on_device(self, function, values, axes, out):
+        return values[-1]
+
 
 def test_the_page_names_what_is_asked():
     columns, rows = table()

@@ -40,6 +40,7 @@ KNOWN_TO = {
     "_command": WITHIN_COMMAND | {"__main__"},
     "_gpu": WITHIN_GPU | {"_devices"},
     "_formulas_gpu": {"_gpu.kernels", "_gpu.primitives"},
+    "_rows_gpu": {"_gpu.rows"},
     "comparison": {"_measured.cutover"},
     "cutover": {"_route", "__init__"},
     "__main__": set(),

@@ -6,7 +6,8 @@ What an element takes is made from the same formulas as the CPU's, loops around 
 
 from s3s4._gpu.on_device import backward as backward_on_device
 from s3s4._gpu.on_device import evaluate as evaluate_on_device
-from s3s4._gpu.on_host import backward, evaluate
+from s3s4._gpu.on_device import over_rows as over_rows_on_device
+from s3s4._gpu.on_host import backward, evaluate, over_rows
 from s3s4._gpu.probe import bandwidth, device, there
 from s3s4._gpu.toolchain import SIMULATED
 
@@ -18,5 +19,7 @@ __all__ = [
     "device",
     "evaluate",
     "evaluate_on_device",
+    "over_rows",
+    "over_rows_on_device",
     "there",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from s3s4._gpu import driver, foreign
+from s3s4._gpu import driver, foreign, rows
 from s3s4._gpu.foreign import Operand
 from s3s4._gpu.kernels import FLOATS
 from s3s4._gpu.launches import launch
@@ -59,19 +59,23 @@ def _evaluate(
     results = tuple([foreign.like(x, first, shape) if out is None else out for out in outs])
     targets = [_operand("out", result, first) for result in results]
     for out, target in zip(outs, targets, strict=True):
-        if out is None:
-            continue
-        if target.shape != shape:
-            raise ValueError(f"out has shape {target.shape}, the result has {shape}")
-        if target.is_read_only:
-            raise ValueError("out is read-only")
-        for other in (*arrays, *targets):
-            if other is not target and isinstance(other, Operand) and not _apart(target, other):
-                raise ValueError("out overlaps another array, and not element by element")
+        if out is not None:
+            _require_room(target, shape, [*arrays, *targets])
     others, is_awaited = _before([*arrays, *targets], stream)
     launch(function, arrays, targets, 1, stream)
     _after(others, is_awaited, stream)
     return results
+
+
+def _require_room(target: Operand, shape: tuple[int, ...], arrays: Sequence[Any]) -> None:
+    """Refuse an output that the result does not fit, or that is partly another array."""
+    if target.shape != shape:
+        raise ValueError(f"out has shape {target.shape}, the result has {shape}")
+    if target.is_read_only:
+        raise ValueError("out is read-only")
+    for other in arrays:
+        if other is not target and isinstance(other, Operand) and not _apart(target, other):
+            raise ValueError("out overlaps another array, and not element by element")
 
 
 def _before(arrays: Sequence[Any], stream: int) -> tuple[set[int], bool]:
@@ -179,3 +183,49 @@ def backward(name: str, grad_output: Any, x: Any, parameters: Sequence[Any]) -> 
         gradients(function, [gradient, first, *given], targets, stream)
         _after(others, is_awaited, stream)
     return tuple(result)
+
+
+def over_rows(function: str, values: Sequence[Any], axes: Sequence[int], out: Any) -> Any:
+    """Values of a row function, or the gradients of its input, on the device.
+
+    Parameters
+    ----------
+    function : str
+        Its name among the generalised ufuncs.
+    values : sequence of device array
+        x, or a gradient that broadcasts to its shape and x.
+    axes : sequence of int
+        Those that a row lies along.
+    out : device array or None
+        Where to put the result; None allocates an array of x's library.
+
+    Returns
+    -------
+    device array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If dtypes, shapes, devices, memory or layouts do not fit.
+    """
+    x = values[-1]
+    first = _operand("x", x)
+    with driver.on(first.device):
+        shape, stream = first.shape, first.stream
+        arrays = [*(_operand("grad_output", one, first) for one in values[:-1]), first]
+        try:
+            fits = np.broadcast_shapes(shape, arrays[0].shape) == shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(
+                f"grad_output of shape {arrays[0].shape} does not fit the output's {shape}"
+            )
+        result = foreign.like(x, first, shape) if out is None else out
+        target = _operand("out", result, first)
+        if out is not None:
+            _require_room(target, shape, arrays)
+        others, is_awaited = _before([*arrays, target], stream)
+        rows.launch(function, arrays, target, axes, stream)
+        _after(others, is_awaited, stream)
+    return result

@@ -197,3 +197,20 @@ def backward(
         given = [cuda.to_device(np.ascontiguousarray(p)) if p.ndim else p[()] for p in parameters]
         gradients = on_device.backward(name, gradient, there, given)
         return tuple(np.asarray(g.copy_to_host()) for g in gradients)
+
+
+def over_rows(function: str, values: Sequence[np.ndarray], axes: Sequence[int]) -> np.ndarray:
+    """As `over_rows_on_device`, for host arrays of one dtype: copied there and back.
+
+    Rows are brought together for the journey, whatever their axes.
+    """
+    shape = values[-1].shape
+    order = [*(axis for axis in range(len(shape)) if axis not in axes), *axes]
+    with _alone():
+        there = [
+            cuda.to_device(np.ascontiguousarray(np.broadcast_to(one, shape).transpose(order)))
+            for one in values
+        ]
+        last = range(len(shape) - len(axes), len(shape))
+        result = np.asarray(on_device.over_rows(function, there, last, None).copy_to_host())
+    return result.transpose(np.argsort(order))

@@ -100,6 +100,8 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
     square, inverse_of_square = limit * limit, one / (limit * limit)
     inverse_of_limit = one / limit
     larger, smaller = real(256 * c.factor), real(1 / (256 * c.factor))
+    exponents = tuple([real(count) for count in (32, 16, 8, 4, 2, 1)])
+    powers = tuple([real(2.0**count) for count in (32, 16, 8, 4, 2, 1)])
     expm1_cap = real(44.0 if real is np.float64 else 20.0)
 
     fma, power_of_two = fused_operation(real), power_of_two_by(real)
@@ -191,6 +193,25 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         return fma(-s, t - rest, t)
 
     @inline
+    def scaled_down(u: Any, k: Any, scale: Any, power: Any, exponent: Any) -> Any:
+        """By 2^exponent, its power, where that leaves at least 1."""
+        if u >= power:
+            return u / power, k + exponent, scale / power
+        return u, k, scale
+
+    @inline
+    def log1p_any(t: Any) -> Any:
+        # 1 + t = 2^k (1 + w); t is at most the length of a row.
+        u, k, scale = scaled_down(one + t, zero, one, powers[0], exponents[0])
+        u, k, scale = scaled_down(u, k, scale, powers[1], exponents[1])
+        u, k, scale = scaled_down(u, k, scale, powers[2], exponents[2])
+        u, k, scale = scaled_down(u, k, scale, powers[3], exponents[3])
+        u, k, scale = scaled_down(u, k, scale, powers[4], exponents[4])
+        u, k, scale = scaled_down(u, k, scale, powers[5], exponents[5])
+        w = fma(t, scale, scale - one)
+        return fma(k, ln2, fma(k, ln2_rest, log1p(w)))
+
+    @inline
     def tanh_rest_of(u: Any) -> Any:
         return tanh_rest(u * u)
 
@@ -264,6 +285,7 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         "finite": finite,
         "expm1_neg": expm1_neg,
         "log1p": log1p,
+        "log1p_any": log1p_any,
         "tanh_rest": tanh_rest_of,
         "normal_tail": normal_tail,
         "sinc_product": sinc_product,

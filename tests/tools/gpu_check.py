@@ -28,7 +28,9 @@ def check(
 ) -> list[str]:
     """A line for each kernel of a function, and one that starts with FAILED for what is wrong."""
     lines = []
-    for kernel in gpu_offline.kernels(name, dtype, turn):
+    of_rows = name in gpu_offline.row_functions()
+    made = (gpu_offline.row_kernels if of_rows else gpu_offline.kernels)(name, dtype, turn)
+    for kernel in made:
         found = [gpu_offline.assembled(kernel, capability) for capability in capabilities]
         registers = [one.registers for one in found]
         loads, stores = (
@@ -86,7 +88,8 @@ def main() -> int:
     if reason:
         print(f"gpu-check skipped: {reason}")
         return 0
-    functions = [name for name in gpu_offline.functions() if options.only in name]
+    functions = [*gpu_offline.functions(), *gpu_offline.row_functions()]
+    functions = [name for name in functions if options.only in name]
     jobs = [(name, dtype) for dtype in DTYPES for name in functions]
     turns: list[Sequence[tuple[int, int]]] = [CAPABILITIES] * len(jobs)
     forms: list[int | None] = [None] * len(jobs)

@@ -64,6 +64,13 @@ def functions() -> list[str]:
     ]
 
 
+def row_functions() -> list[str]:
+    """Every function of rows that a GPU has kernels of."""
+    from s3s4._rows_gpu import ROWS
+
+    return list(ROWS)
+
+
 @dataclass
 class Kernel:
     """A kernel in PTX."""
@@ -154,10 +161,42 @@ def kernels(function: str, dtype: str, turn: int | None = None) -> Iterator[Kern
         yield compiled("", Form("total"), dtype)
 
 
-def compiled(function: str, form: Any, dtype: str, index: Any = np.int32) -> Kernel:
-    """A kernel's PTX, for the oldest capability."""
+def row_kernels(function: str, dtype: str, turn: int | None = None) -> Iterator[Kernel]:
+    """Kernels of a row function: all its phases in one, and the last, which merges the others'.
+
+    With a turn one of them.
+    """
+    from s3s4._gpu import kernels as backend
+    from s3s4._gpu import rows, toolchain
+    from s3s4._gpu.loops import Form
+
+    pretend_device(CAPABILITIES[0])
+    scalar = np.dtype(dtype).type
+    forms: list[tuple[str, Any]] = [("whole", np.int32), ("phase2", np.int32)]
+    if function.endswith("_vjp"):  # larger: there indices of 64 bits tell
+        forms.append(("whole", np.int64))
+    for form, index in forms if turn is None else [forms[turn % len(forms)]]:
+        taken = rows.kinds(function, form, index)
+        memory, real = np.dtype(dtype), np.dtype(backend.FLOATS[scalar])
+        text = rows.text(function, form, scalar, index)
+        ptx = ptx_of(text, tuple(toolchain.argument_types(taken, memory, real)))
+        arrays = taken.count("view")
+        most = rows.REGISTERS[scalar]
+        yield Kernel(function, Form(form), index is np.int64, dtype, most, arrays, 1, ptx)
+
+
+def ptx_of(text: Any, arguments: tuple[Any, ...]) -> str:
+    """PTX of a kernel for the oldest capability."""
     from numba import cuda
 
+    ptx, _ = cuda.compile(
+        text, arguments, device=False, cc=CAPABILITIES[0], output="ptx", abi="numba"
+    )
+    return ptx if isinstance(ptx, str) else str(ptx.decode())
+
+
+def compiled(function: str, form: Any, dtype: str, index: Any = np.int32) -> Kernel:
+    """A kernel's PTX, for the oldest capability."""
     from s3s4._gpu import kernels as backend
 
     scalar = np.dtype(dtype).type
@@ -166,14 +205,7 @@ def compiled(function: str, form: Any, dtype: str, index: Any = np.int32) -> Ker
         kind for name, kind in zip(inputs, form.operands, strict=True) if name not in ("g", "x")
     }
     text = backend.text(function, form, scalar, uniform, index)
-    ptx, _ = cuda.compile(
-        text,
-        argument_types(function, form, dtype, index),
-        device=False,
-        cc=CAPABILITIES[0],
-        output="ptx",
-        abi="numba",
-    )
+    ptx = ptx_of(text, argument_types(function, form, dtype, index))
     stores = 1 if form.loop in ("sum", "reduce") else outputs
     moved = [
         name
@@ -188,7 +220,7 @@ def compiled(function: str, form: Any, dtype: str, index: Any = np.int32) -> Ker
         backend.registers(function, scalar, index),
         len(moved) + stores,
         stores,
-        ptx if isinstance(ptx, str) else ptx.decode(),
+        ptx,
     )
 
 

@@ -19,9 +19,11 @@ from numba import cuda
 
 import accuracy
 import oracle
+import row_reference
 import s3s4
 from s3s4 import _cpu, _devices, _gpu
 from s3s4._gpu import foreign, launches, on_host, stored, toolchain
+from s3s4._gpu import rows as rows_on_gpu
 from s3s4._gpu import sums as sums_of_gradients
 from s3s4._gpu.kernels import THREADS, width
 from s3s4._measured import cache as _cache
@@ -38,6 +40,7 @@ from support import (
 DTYPES = (np.float16, np.float32, np.float64)
 # Where the CPU has no fused operations it rounds differently.
 FUSED = _cpu.variant.name in ("avx512", "avx2")
+BOUNDS = (row_reference.VALUE_EPS, row_reference.PRODUCT_EPS)
 POINTS = 24
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-8, -1e-8, 30000.0, -30000.0]
 
@@ -180,6 +183,32 @@ def layouts(dtypes=DTYPES):
             host = tuple(np.asarray(a.copy_to_host()) for a in actual)
             assert_close(host, tuple(map(np.asarray, outputs(expected))))
             compared += 1
+    return compared
+
+
+def rows(dtypes=(np.float32,)):
+    """Rows of a thread, of several, of several pieces; along every axis, and the bounds."""
+    compared = 0
+    before = rows_on_gpu.SHORT, rows_on_gpu.PIECE
+    rows_on_gpu.SHORT, rows_on_gpu.PIECE = 4, 16
+    try:
+        for name, dtype in itertools.product(s3s4._rows.row_activations, dtypes):
+            for shape, axis in (((9, 3), 1), ((5, 9), 0), ((2, 40), 1)):
+                x, grad = (row_reference.sample(shape, dtype, seed) for seed in (0, 1))
+                activation = s3s4.get(name)
+                results = (
+                    activation(cuda.to_device(x), axis),
+                    activation.backward(cuda.to_device(grad), cuda.to_device(x), axis),
+                )
+                rows = (np.moveaxis(a, axis, -1) for a in (x, grad))
+                for result, (expected, size), most in zip(
+                    results, row_reference.exact(name, *rows), BOUNDS, strict=True
+                ):
+                    actual = np.moveaxis(result.copy_to_host(), axis, -1)
+                    assert row_reference.errors(actual, expected, size).max() <= most
+                    compared += 1
+    finally:
+        rows_on_gpu.SHORT, rows_on_gpu.PIECE = before
     return compared
 
 
