@@ -93,7 +93,7 @@ def softmax(effort: Effort) -> Iterator[Verdict]:
     """Point 6: softmax and its gradient in float32 beside ONNX Runtime and PyTorch."""
     missing = {name: CONTENDERS[name].missing for name in ("torch", "onnxruntime")}
     for shape, axis, bounds, of_backward in ROWS:
-        if np.prod(shape) > 5 * effort.large:
+        if np.prod(shape) > 10 * effort.large:
             continue
         x = Job.make("s4", "float32", int(np.prod(shape))).x.reshape(shape)
         grad = np.cos(x)

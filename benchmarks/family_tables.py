@@ -3,13 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from contenders import OURS, PEERS
+from contenders import OURS
 from contenders.from_numpy import used
 from job import split
 from tables import markdown, power, significant, times
 
-CONTENDERS = (OURS, "s3s4, new output", "copy", *(name for name in PEERS if name != "numba"))
-"""Who takes part: numba has definitions of S3 and S4 alone."""
+CONTENDERS = (
+    OURS,
+    "s3s4, new output",
+    "copy",
+    "numpy",
+    "scipy",
+    "numexpr",
+    "torch",
+    "torch.compile",
+    "jax.jit",
+)
+"""Who takes part: those that have every activation; the others are in `questions`."""
 
 TRANSCENDENTAL = {"exp", "expm1", "log1p", "ndtr", "sigmoid", "sin", "tanh"}
 """Functions of a library that make an activation one that computes, and does not only move."""

@@ -26,6 +26,9 @@ TRIES = 3
 _beside: list[int] = []
 """Processes that were started to be busy."""
 
+_ended: list[int] = []
+"""What those that have ended took."""
+
 
 def _ticks_of(pid: int) -> int:
     # The name in brackets may hold anything.
@@ -37,7 +40,7 @@ def _ticks_of_others() -> int:
     user, nice, system, _idle, _wait, irq, soft, steal = map(
         int, Path("/proc/stat").read_text().split()[1:9]
     )
-    own = sum(_ticks_of(pid) for pid in [os.getpid(), *_beside])
+    own = sum(_ticks_of(pid) for pid in [os.getpid(), *_beside]) + sum(_ended)
     return user + nice + system + irq + soft + steal - own
 
 
@@ -76,6 +79,7 @@ def busy(count: int) -> Iterator[None]:
         yield
     finally:
         for process in processes:
+            _ended.append(_ticks_of(process.pid))
             process.kill()
             process.wait()
             _beside.remove(process.pid)

@@ -29,6 +29,8 @@ COLOURS = {
     "torch": "#56b4e9",
     "torch.compile": "#0072b2",
     "jax.jit": "#009e73",
+    "SLEEF": "#8c564b",
+    "Highway": "#17becf",
 }
 DASHED = {"s3s4, new output", "copy"}
 

@@ -32,7 +32,7 @@ def threads_pay(effort: Effort) -> Iterator[Verdict]:
     job = Job.make("s4", "float64", 4096)
     call = partial(s3s4.s4, job.x, K, out=job.out[0])
     watch = load.Watch()
-    _, figure = sweep.compare(call, sweep.Effort(41, 0.004))
+    _, figure = sweep.compare(call, sweep.Effort(41, 0.004, 2.0))
     target = f"S4, float64, n = 4096: {of_threads(threads.limit())} / 1 thread"
     yield Verdict("1", target, 0.75, "x", figure, watch.others)
     for way in sweep.WAYS:

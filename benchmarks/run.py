@@ -41,10 +41,11 @@ class Command:
 
 
 COMMANDS = {
-    "grid": Command("quantities (s3, s4, s4_dx, s4_value_dx, s4_backward), by default all"),
+    "grid": Command("quantities (s3, s4, s4_dx, s4_value_dx, s4_backward), by default s4, s4_dx"),
     "family": Command("activations, by default all"),
     "rows": Command("row activations, by default softmax and log_softmax", threads=2),
     "targets": Command("points (1 to 9), by default all"),
+    "questions": Command("questions (small, in_cache, large ...), by default all"),
     "published": Command(),
     "layouts": Command(),
     "frameworks": Command(),

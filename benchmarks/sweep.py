@@ -9,6 +9,7 @@ than a scheduler's slice. Sizes are dense around the one from which threads are 
 looks slow is measured once more, for longer: of so many medians some are off by chance.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -25,7 +26,7 @@ import s3s4
 import tables
 import threads
 from job import Job, K
-from timing import Ratio, draw, quartiles
+from timing import SELF_WARMING, Ratio, draw, quartiles
 
 LARGEST, QUICK_LARGEST = 10**8, 10**6
 SUSPICIOUS = 1.1
@@ -34,15 +35,19 @@ WAYS = ("idle", "busy")
 
 @dataclass(frozen=True)
 class Effort:
-    """What is spent on a size: turns, and seconds of each draw."""
+    """What is spent on a size: turns, seconds of each draw, and seconds after which 5 turns do."""
 
     turns: int
     seconds: float
+    most: float
 
 
-EFFORTS = {"idle": Effort(9, 0.004), "busy": Effort(9, 0.03)}
+EFFORTS = {"idle": Effort(9, 0.004, 0.7), "busy": Effort(9, 0.03, 0.7)}
 AGAIN = 3
 """So many times the turns for a size that looks slow."""
+
+measured: dict[str, Any] = {}
+"""What was measured, by way and dtype, as it is kept."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +79,21 @@ def sizes(dtype: str, largest: int, count: int = 33) -> list[int]:
 
 def compare(call: Callable[[], Any], effort: Effort) -> tuple[float, Ratio]:
     """Return the seconds on one thread, and the ratio to them."""
+    estimate = 0.0
 
     def timed(one: bool, calls: int) -> float:
         with s3s4.threads(1) if one else nullcontext():
-            call()
+            if estimate < SELF_WARMING:
+                call()
             return draw(call, calls)
 
-    estimate = min(timed(True, 1), timed(True, 1))
+    estimate = timed(True, 1)
     calls = max(1, ceil(effort.seconds / estimate))
     serial, pairs = [], []
+    end = time.monotonic() + effort.most
     for turn in range(effort.turns):
+        if turn >= 5 and time.monotonic() > end:
+            break
         both = {one: timed(one, calls) for one in ((True, False) if turn % 2 else (False, True))}
         serial.append(both[True])
         pairs.append(both[False] / both[True])
@@ -97,13 +107,17 @@ def measure(dtype: str, largest: int, way: str) -> list[Row]:
     largest = min(largest, machine.free_bytes() // (4 * np.dtype(dtype).itemsize))
     job = Job.make("s4", dtype, largest)
     rows = []
+    watch = load.Watch()
     with load.busy(threads.limit() if way == "busy" else 0):
         for n in sizes(dtype, largest):
             call = partial(s3s4.s4, job.x[:n], K, out=job.out[0][:n])
             seconds, found = compare(call, effort)
             if found.median > SUSPICIOUS:
-                seconds, found = compare(call, Effort(AGAIN * effort.turns, effort.seconds))
+                more = Effort(AGAIN * effort.turns, effort.seconds, 4 * effort.most)
+                seconds, found = compare(call, more)
             rows.append(Row(n, seconds, found))
+    kept = [asdict(row) for row in rows]
+    measured[f"{way}, {dtype}"] = {"others": round(watch.others, 2), "rows": kept}
     return rows
 
 
@@ -118,14 +132,11 @@ def run(quick: bool, names: Sequence[str]) -> None:
     if unknown:
         raise SystemExit(f"no way {', '.join(sorted(unknown))}: {', '.join(WAYS)}")
     print(*machine.lines(machine.describe()), load.before(), sep="\n")
-    kept: dict[str, Any] = {}
     for way in names or WAYS:
         for dtype in ("float64",) if quick else ("float64", "float32"):
-            watch = load.Watch()
-            rows = measure(dtype, QUICK_LARGEST if quick else LARGEST, way)
-            others = watch.others
-            kept[f"{way}, {dtype}"] = {"others": others, "rows": [asdict(row) for row in rows]}
-            print(f"\n{way}, {dtype}; others took {others:.2f} processors\n")
-            print(tables.sweep([asdict(row) for row in rows]))
+            measure(dtype, QUICK_LARGEST if quick else LARGEST, way)
+            found = measured[f"{way}, {dtype}"]
+            print(f"\n{way}, {dtype}; others took {found['others']:.2f} processors\n")
+            print(tables.sweep(found["rows"]))
     if not quick and not names:
-        results.store("sweep", kept)
+        results.store("sweep", measured)

@@ -57,27 +57,6 @@ def grid(content: Grid) -> str:
     return markdown(head, rows)
 
 
-def summary(content: Grid, n: int = 10**7) -> str:
-    """Return milliseconds at one size, and ratios, one column a quantity."""
-    columns = [(d, q) for d in content for q in content[d] if str(n) in content[d][q]]
-    head = [f"ms at {power(n)}", *(f"{QUANTITIES[q]}, {d}" for d, q in columns)]
-    rows = []
-    for name in CONTENDERS:
-        cells = [content[d][q][str(n)] for d, q in columns]
-        if not any(name in cell for cell in cells):
-            continue
-        rows.append(
-            [
-                name,
-                *(
-                    f"{significant(c[name][0] * 1e3)} ({times(c, name)})" if name in c else "-"
-                    for c in cells
-                ),
-            ]
-        )
-    return markdown(head, rows)
-
-
 def times(cell: Mapping[str, Sequence[float]], name: str) -> str:
     """Return how many times longer than s3s4 a contender takes."""
     if name not in cell or OURS not in cell:
@@ -159,17 +138,39 @@ def sweep(rows: Sequence[Mapping[str, Any]]) -> str:
     return markdown(head, body)
 
 
-def targets(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the targets, whether each is met."""
-    head = ["point: target", "asked", "measured (quartiles)", "verdict", "remark"]
-    body = [
-        [
-            f"{row['point']}: {row['target']}",
-            row["asked"],
-            row["measured"],
-            row["verdict"] if row["verdict"] == "met" else f"**{row['verdict']}**",
-            row["note"],
-        ]
-        for row in rows
-    ]
-    return markdown(head, body)
+def ulp(error: float) -> str:
+    """Return an error in units in the last place."""
+    return f"{error:.1f} ulp" if error < 100 else f"{error:.0e} ulp".replace("e+0", "e")
+
+
+def question(table: Mapping[str, Any], turned: bool = False) -> str:
+    """Return the table of a question: medians with half the distance of their quartiles.
+
+    Parameters
+    ----------
+    table : mapping
+        As `questions` keeps it.
+    turned : bool
+        Whether its columns are to be rows.
+    """
+    columns = list(table["elements"])
+
+    def cell(found: Mapping[str, Any] | None, n: int) -> str:
+        if found is None:
+            return "-"
+        unit = 1e-9 * n if table["unit"] == "ns an element" else 1e-6
+        text = significant(found["median"] / unit)
+        percent = 100 * found["spread"] / found["median"]
+        error = f", {found['error']}" if found["error"] else ""
+        return f"{text} ± {percent:.0f}%{error}"
+
+    body = {
+        name: [cell(cells.get(column), table["elements"][column]) for column in columns]
+        for name, cells in table["cells"].items()
+    }
+    if not turned:
+        head = [table["caption"], *columns]
+        return markdown(head, [[name, *cells] for name, cells in body.items()])
+    head = [table["caption"], *body]
+    turned_body = [[c, *(cells[i] for cells in body.values())] for i, c in enumerate(columns)]
+    return markdown(head, turned_body)

@@ -291,3 +291,57 @@ def test_the_sweep_is_dense_where_threads_begin(job: ModuleType) -> None:
     sizes = sweep.sizes("float64", 10**8)
     assert {1, 10**8, begin - 1, begin} <= {*sizes}
     assert sum(begin / 2 <= n <= 4 * begin for n in sizes) > 12
+
+
+def cell(median: float, error: str = "") -> dict[str, object]:
+    """Make a cell of a table of `questions`, of 1000 elements."""
+    return {"median": median * 1e-6, "spread": median * 1e-7, "error": error}
+
+
+def test_a_function_stands_beside_its_fastest_peer(job: ModuleType) -> None:
+    """With the errors of both: a faster wrong answer is seen to be one."""
+    answers = importlib.import_module("answers")
+    cells = {
+        "s3s4": {"gelu": cell(2.0, "2.8 ulp")},
+        "torch, out=": {"gelu": cell(3.0)},
+        "oneDNN": {"gelu": cell(1.0, "2e7 ulp")},
+        "copy": {"gelu": cell(0.5)},
+    }
+    table = {"caption": "ns", "unit": "ns an element", "cells": cells, "elements": {"gelu": 1000}}
+    line = answers.functions(table).splitlines()[-1]
+    found = [part.strip() for part in line.strip("|").split("|")]
+    assert found[:5] == ["gelu", "2.00 ± 10%, 2.8 ulp", "1.00 ± 10%, 2e7 ulp", "oneDNN", "0.50x"]
+
+
+def test_the_page_has_the_worst_size_and_the_missed_targets(job: ModuleType) -> None:
+    """Whatever else is left out of it."""
+    answers = importlib.import_module("answers")
+
+    def size(n: int, median: float) -> dict[str, object]:
+        return {"n": n, "serial": 1e-6, "ratio": {"median": median, "low": 0.9, "high": 1.3}}
+
+    sweep = {"idle, float64": {"rows": [size(1, 1.0), size(77, 1.25), size(10**4, 0.5)]}}
+    told = answers.busy(sweep)
+    assert "1.25x (0.90 to 1.30)" in told
+    assert "77" in told
+    rows = [
+        {"point": "4", "target": name, "asked": "<= 1x", "measured": "2x", "verdict": word}
+        | {"note": ""}
+        for name, word in (("this", "met"), ("that", "MISSED"))
+    ]
+    told = answers.targets({"rows": rows, "before": "quiet", "during": "quiet"})
+    assert "4: that" in told
+    assert "4: this" not in told
+
+
+def test_results_of_another_machine_are_named_as_such(
+    job: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page is about one machine."""
+    pytest.importorskip("matplotlib", reason="the report draws with matplotlib")
+    report = importlib.import_module("report")
+    described = importlib.import_module("machine").describe() | {"processor": "Another"}
+    row = {"layout": "contiguous", "dtype": "float64", "ns": 1.0, "ratio": 1.0}
+    kept = {"layouts": {"machine": described, "content": [row]}}
+    assert "Measured elsewhere: Another" in report.sections(kept, "This")["layouts"]
+    assert "elsewhere" not in report.sections(kept, "Another")["layouts"]

@@ -118,5 +118,3 @@ CONTENDERS = {
         ),
     )
 }
-
-PEERS = [name for name, c in CONTENDERS.items() if c.package != "s3s4" and not c.is_limit]
