@@ -345,3 +345,14 @@ def test_results_of_another_machine_are_named_as_such(
     kept = {"layouts": {"machine": described, "content": [row]}}
     assert "Measured elsewhere: Another" in report.sections(kept, "This")["layouts"]
     assert "elsewhere" not in report.sections(kept, "Another")["layouts"]
+
+
+def test_softmax_of_peers_is_checked(job: ModuleType) -> None:
+    """Along the axis that is meant, value and gradient."""
+    complaint = importlib.import_module("beside_peers").rows_complaint
+    x = np.random.default_rng(0).normal(size=(9, 5, 4)).astype(np.float32)
+    g = np.cos(x)
+    for axis in (0, -1):
+        assert complaint(s3s4.softmax(x, axis), x, axis) == ""
+        assert complaint(s3s4.softmax.backward(g, x, axis), x, axis, g) == ""
+        assert "wrong by" in complaint(s3s4.softmax(x, 1), x, axis)
