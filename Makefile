@@ -8,7 +8,7 @@
 PYTHON ?= python3
 COMPILERS ?= clang plain-cc
 SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard src/*/*.py src/*/*/*.py \
-    src/kernels/* src/pytorch/* src/xla/* src/meson.build s3s4/*.py s3s4/*/*.py s3s4/*.pyi \
+    src/embedding/* src/kernels/* src/pytorch/* src/xla/* src/meson.build s3s4/*.py s3s4/*/*.py s3s4/*.pyi \
     s3s4/*/*.pyi s3s4/py.typed s3s4/meson.build)
 
 .PHONY: demo test slow frameworks fuzz sanitize arm64 dev lint bench study site site-check family wheel sdist \

@@ -5,7 +5,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "embedding.md"
-LANGUAGES = {".pyx": "cython", ".py": "python", ".c": "c", ".cpp": "cpp", ".toml": "toml"}
+LANGUAGES = {
+    "CMakeLists.txt": "cmake",
+    "*.c": "c",
+    "*.cpp": "cpp",
+    "*.py": "python",
+    "*.pyx": "cython",
+    "*.toml": "toml",
+}
 
 
 def included(page: str) -> str:
@@ -13,7 +20,7 @@ def included(page: str) -> str:
 
     def block(name: re.Match[str]) -> str:
         path = ROOT / name[1]
-        language = LANGUAGES.get(path.suffix, "")
+        language = next((LANGUAGES[kind] for kind in LANGUAGES if path.match(kind)), "")
         return f"<!-- {name[1]} -->\n```{language}\n{path.read_text('utf-8')}```\n"
 
     pattern = r"<!-- (examples/\S+) -->\n(?:```\w*\n.*?^```\n)?"

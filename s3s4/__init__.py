@@ -7,7 +7,7 @@ from s3s4._cpu import version as __version__
 from s3s4._cpu.threads import get_num_threads, set_num_threads, threads
 from s3s4._embedding import _C_API as _C_API
 from s3s4._embedding import __pyx_capi__ as __pyx_capi__
-from s3s4._embedding import c_functions, get_include
+from s3s4._embedding import c_functions, get_cmake_dir, get_include, get_pkgconfig_dir
 from s3s4._errors import GPUUnavailable
 from s3s4._family import activations, get
 from s3s4._gaussian import CriticalInit, Moments, critical_init, gain, moments
@@ -37,8 +37,10 @@ __all__ = [
     "device",
     "gain",
     "get",
+    "get_cmake_dir",
     "get_include",
     "get_num_threads",
+    "get_pkgconfig_dir",
     "moments",
     "rrelu_training",
     "set_num_threads",

@@ -48,6 +48,30 @@ def get_include() -> str:
     -------
     str
     """
-    # In an editable install the headers lie in the build folder, not beside this file.
-    with as_file(files("s3s4") / "include" / "s3s4.h") as header:
-        return str(header.parent)
+    return _folder("s3s4.h")
+
+
+def get_cmake_dir() -> str:
+    """The folder of `s3s4Config.cmake`, for CMake's ``-Ds3s4_DIR=``.
+
+    Returns
+    -------
+    str
+    """
+    return _folder("s3s4Config.cmake")
+
+
+def get_pkgconfig_dir() -> str:
+    """The folder of `s3s4.pc`, for pkg-config's ``PKG_CONFIG_PATH``.
+
+    Returns
+    -------
+    str
+    """
+    return _folder("s3s4.pc")
+
+
+def _folder(name: str) -> str:
+    # In an editable install these files lie in the build folder, not beside this one.
+    with as_file(files("s3s4") / "include" / name) as file:
+        return str(file.parent)

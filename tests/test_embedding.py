@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 from functools import cache
+from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
 
@@ -89,6 +90,49 @@ def test_c_program(compilers, language, standard, processor, tmp_path):
     np.testing.assert_allclose(rows[:, 1], s3s4.s4(x), rtol=1e-6)
     np.testing.assert_allclose(rows[:, 2], s3s4.s4(x, derivative=True), rtol=1e-6)
     np.testing.assert_allclose(rows[:, 3], s3s4.s4(x), rtol=1e-14)
+
+
+def commands_of_the_page(first):
+    """Return the indented commands of the page, from the one that begins so to the next text."""
+    page = (EXAMPLES.parent / "docs" / "embedding.md").read_text("utf-8")
+    block = next(
+        b for b in re.findall(r"(?:^    .+\n)+", page, re.M) if b.startswith(f"    {first}")
+    )
+    return block.replace("\n    ", "\n").strip()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["cmake -B", "export PKG_CONFIG_PATH"])
+def test_c_program_by_the_commands_of_the_page(first, tmp_path):
+    compiler("cmake" if first.startswith("cmake") else "pkg-config")
+    shutil.copytree(EXAMPLES / "c", tmp_path, dirs_exist_ok=True)
+    shell("sh", "-euc", commands_of_the_page(first), cwd=tmp_path)
+    (program,) = tmp_path.rglob("neuron")
+    rows = np.array([line.split() for line in shell(program, cwd=tmp_path).splitlines()], float)
+    x = np.arange(-8.0, 8.0, 2.0)
+    a = 1 / (1 + np.exp(-5 * x))
+    np.testing.assert_array_equal(rows[:, 0], x)
+    wanted = a * x / (1 + abs(x)) + (1 - a) / (1 + np.exp(-x))
+    np.testing.assert_allclose(rows[:, 3], wanted, rtol=1e-13)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("version", "fits"), [("0.0.1", True), (s3s4.__version__, True), ("99.1", False)]
+)
+def test_versions_that_builds_ask_for(version, fits, tmp_path):
+    compiler("cmake")
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.15)\nproject(p LANGUAGES NONE)\n"
+        f"find_package(s3s4 {version} CONFIG REQUIRED)\n"
+    )
+    command = ["cmake", "-S", ".", "-B", "build", f"-Ds3s4_DIR={s3s4.get_cmake_dir()}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == fits, done.stderr
+    assert fits or f"version: {s3s4.__version__}" in done.stderr
+    environment = {**os.environ, "PKG_CONFIG_PATH": s3s4.get_pkgconfig_dir()}
+    command = [compiler("pkg-config"), "--exists", f"s3s4 >= {version}"]
+    assert (subprocess.run(command, env=environment, check=False).returncode == 0) == fits
 
 
 @pytest.mark.slow
@@ -294,13 +338,27 @@ def test_quad_over_the_exported_symbols():
     assert integrate.quad(slope, -5, 5, args=(2.0,))[0] == pytest.approx(wanted, rel=1e-9)
 
 
-def test_cflags_need_no_click():
+@pytest.mark.parametrize(
+    ("option", "printed", "file"),
+    [
+        ("--cflags", f"-I{s3s4.get_include()}", "s3s4.h"),
+        ("--cmakedir", s3s4.get_cmake_dir(), "s3s4Config.cmake"),
+        ("--pkgconfigdir", s3s4.get_pkgconfig_dir(), "s3s4.pc"),
+    ],
+)
+def test_what_builds_ask_for_needs_no_click(option, printed, file):
     done = python(
-        "import sys, runpy; sys.modules['click'] = None; sys.argv = ['s3s4', '--cflags']\n"
+        f"import sys, runpy; sys.modules['click'] = None; sys.argv = ['s3s4', {option!r}]\n"
         "runpy.run_module('s3s4', run_name='__main__')"
     )
-    assert done.stdout.split() == cflags() == [f"-I{s3s4.get_include()}"]
-    assert (Path(s3s4.get_include()) / "s3s4.h").is_file()
+    with_click = shell(sys.executable, "-m", "s3s4", option, cwd="/")
+    assert done.stdout == with_click == f"{printed}\n"
+    assert (Path(printed.removeprefix("-I")) / file).is_file()
+
+
+def test_pkg_config_is_found_by_its_entry_point():
+    (entry,) = (e for e in entry_points(group="pkg_config") if e.name == "s3s4")
+    assert (files(entry.value) / "s3s4.pc").is_file()
 
 
 @pytest.mark.parametrize("name", ["addresses", "pipeline"])

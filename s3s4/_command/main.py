@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
     from s3s4._command.doctor import Speed
 
-CFLAGS = f"-I{s3s4.get_include()}"
+PLACES = {
+    "--cflags": (
+        f"-I{s3s4.get_include()}",
+        "Show the flags with which a C or C++ compiler finds s3s4.h, and exit.",
+    ),
+    "--cmakedir": (s3s4.get_cmake_dir(), "Show the folder of s3s4Config.cmake, and exit."),
+    "--pkgconfigdir": (s3s4.get_pkgconfig_dir(), "Show the folder of s3s4.pc, and exit."),
+}
+"""What the builds of others ask for."""
 INSTALL = "is missing; install it with: pip install 's3s4[cli]'"
 
 try:
@@ -37,9 +45,9 @@ try:
         signals_as_exceptions,
     )
 except ModuleNotFoundError:
-    # A build of somebody's C code needs nothing but this one line.
-    if sys.argv[1:] == ["--cflags"]:
-        print(CFLAGS)
+    # Somebody's build needs nothing but this one line.
+    if len(sys.argv) == 2 and sys.argv[1] in PLACES:
+        print(PLACES[sys.argv[1]][0])
         raise SystemExit(0) from None
     print(f"s3s4: click {INSTALL}", file=sys.stderr)
     raise SystemExit(2) from None
@@ -47,22 +55,30 @@ except ModuleNotFoundError:
 PICTURES = (".png", ".svg", ".pdf")
 
 
-def print_cflags(context: click.Context, _: object, wanted: bool) -> None:
-    """Print what a C compiler needs to find `s3s4.h`."""
+def print_place(context: click.Context, option: click.Parameter, wanted: bool) -> None:
+    """Print what a build needs to find `s3s4.h`."""
     if wanted:
-        click.echo(CFLAGS)
+        click.echo(PLACES[option.opts[0]][0])
         context.exit()
 
 
+def place_options(command: click.Command) -> click.Command:
+    """Add an option for each of `PLACES`."""
+    for name, (_, help_text) in PLACES.items():
+        option = click.Option(
+            [name],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=print_place,
+            help=help_text,
+        )
+        command.params.append(option)
+    return command
+
+
+@place_options
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--cflags",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=print_cflags,
-    help="Show the flags with which a C or C++ compiler finds s3s4.h, and exit.",
-)
 @click.version_option(s3s4.__version__, message="%(prog)s %(version)s")
 def commands() -> None:
     """Apply activation functions and their derivatives to files of numbers, or draw them.
