@@ -39,6 +39,14 @@ class Activation(Described, SmallCalls):
         The parameters with their defaults; read-only, as the name is.
     ufunc : numpy.ufunc
         The values alone, with every parameter given: the one in `s3s4.ufuncs`.
+
+    Examples
+    --------
+    >>> from s3s4 import leaky_relu
+    >>> leaky_relu([-1.0, 2.0], a=0.5)
+    array([-0.5,  2. ])
+    >>> leaky_relu.name, dict(leaky_relu.parameters)
+    ('leaky_relu', {'a': 0.01})
     """
 
     __module__ = "s3s4"
@@ -85,6 +93,12 @@ class Activation(Described, SmallCalls):
             If wrt is neither "x" nor a parameter, or shapes do not fit.
         TypeError
             If a type does not fit.
+
+        Examples
+        --------
+        >>> from s3s4 import s4
+        >>> [float(s4.derivative(0.0, k=k)) for k in (1, 5)]
+        [0.5, 0.0]
         """
         if not isinstance(wrt, str) or wrt not in self._derivatives:
             raise ValueError(f"wrt must be one of {', '.join(self._derivatives)}, not {wrt!r}")
@@ -153,6 +167,12 @@ class Activation(Described, SmallCalls):
         -------
         value, derivative : ndarray or scalar
             Each of the broadcast shape.
+
+        Examples
+        --------
+        >>> from s3s4 import relu
+        >>> relu.value_and_derivative([-1.0, 2.0])
+        (array([0., 2.]), array([0., 1.]))
         """
         value, derivative = self._call(self._value_dx, x, parameters, options)
         return value, derivative

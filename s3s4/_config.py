@@ -14,6 +14,12 @@ def build_config() -> dict[str, object]:
     Returns
     -------
     dict
+
+    Examples
+    --------
+    >>> import s3s4
+    >>> s3s4.build_config()["s3s4"] == s3s4.__version__
+    True
     """
     return {
         "s3s4": _cpu.version,
@@ -31,6 +37,14 @@ def build_config() -> dict[str, object]:
 
 
 def show_config() -> None:
-    """Print `build_config()`."""
+    """Print `build_config()`.
+
+    Examples
+    --------
+    >>> import s3s4
+    >>> s3s4.show_config()  # doctest: +ELLIPSIS
+    s3s4       ...
+    numpy      ...
+    """
     for name, value in build_config().items():
         print(f"{name:10} {', '.join(value) if isinstance(value, list) else value}")

@@ -87,4 +87,18 @@ def documentation(name: str, entry: Entry) -> str:
         "-----",
     ]
     lines += [f"By {by}: {doc}" for by, doc in entry.derivatives.items()]
+    given = "".join(f", {parameter}={default!r}" for parameter, default in entry.parameters.items())
+    lines += [
+        "",
+        "Examples",
+        "--------",
+        ">>> import numpy as np",
+        f">>> from s3s4 import {name}",
+        ">>> x, out = np.linspace(-2, 2, 5), np.empty(5)",
+        f">>> {name}(x{given}, out=out) is out",
+        "True",
+        f">>> value, slope = {name}.value_and_derivative(x{given})",
+        ">>> bool((value == out).all())",
+        "True",
+    ]
     return "\n".join(lines)

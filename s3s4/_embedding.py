@@ -47,6 +47,12 @@ def get_include() -> str:
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> import os, s3s4
+    >>> os.path.exists(os.path.join(s3s4.get_include(), "s3s4.h"))
+    True
     """
     return _folder("s3s4.h")
 

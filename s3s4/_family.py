@@ -28,6 +28,12 @@ def get(name: str) -> Activation | RowActivation:
     ------
     ValueError
         If there is none of that name.
+
+    Examples
+    --------
+    >>> import s3s4
+    >>> s3s4.get("mish") is s3s4.mish
+    True
     """
     try:
         return activations[name]

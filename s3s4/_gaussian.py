@@ -33,6 +33,12 @@ class Moments(NamedTuple):
         Var f(z).
     slope : float
         E f'(z)^2.
+
+    Examples
+    --------
+    >>> from s3s4 import moments
+    >>> round(moments("relu").second, 6)
+    0.5
     """
 
     mean: float
@@ -51,6 +57,13 @@ class CriticalInit(NamedTuple):
         Times the sum of a unit's weights: the mean of its bias.
     bias_variance : float
         What a random part of the bias adds.
+
+    Examples
+    --------
+    >>> from s3s4 import critical_init
+    >>> gain, bias_mean, bias_variance = critical_init("relu")
+    >>> round(gain**2, 6)
+    2.0
     """
 
     gain: float

@@ -33,11 +33,25 @@ class _Published:
         return call(x, *self._parameters(), device=self.device, gpu_threshold=self.gpu_threshold)
 
     def forward(self, x: Any) -> Any:
-        """The values at x."""
+        """The values at x.
+
+        Examples
+        --------
+        >>> from s3s4 import S4Activation
+        >>> float(S4Activation(k=2.0).forward(0.0))
+        0.25
+        """
         return self(x)
 
     def backward(self, x: Any) -> Any:
-        """The derivatives by x, where `s3s4.s4.backward` is the vector-Jacobian product."""
+        """The derivatives by x, where `s3s4.s4.backward` is the vector-Jacobian product.
+
+        Examples
+        --------
+        >>> from s3s4 import S4Activation
+        >>> float(S4Activation(k=1.0).backward(0.0))
+        0.5
+        """
         return self(x, derivative=True)
 
     def _parameters(self) -> tuple[Any, ...]:
@@ -45,11 +59,26 @@ class _Published:
 
     @property
     def is_gpu_available(self) -> bool:
-        """Whether this object could compute on a GPU."""
+        """Whether this object could compute on a GPU.
+
+        Examples
+        --------
+        >>> from s3s4 import S3Activation
+        >>> S3Activation().is_gpu_available in (True, False)
+        True
+        """
         return _devices.available()
 
     def get_backend_info(self, x: Any) -> dict[str, Any]:
-        """Where a call with x computes, and why."""
+        """Where a call with x computes, and why.
+
+        Examples
+        --------
+        >>> from s3s4 import S3Activation
+        >>> found = S3Activation(device="cpu").get_backend_info([1.0, 2.0])
+        >>> found["device"], found["size"], found["dtype"]
+        ('cpu', 2, 'float64')
+        """
         array = x if lies_on_device(x) else np.asarray(x)
         road, _ = _route.of_call(
             self._name, array, self._parameters(), (None,), {}, self.device, self.gpu_threshold
@@ -78,6 +107,12 @@ class S3Activation(_Published):
     ------
     GPUUnavailable
         If device is "gpu" and there is none.
+
+    Examples
+    --------
+    >>> from s3s4 import S3Activation
+    >>> float(S3Activation()(0.0))
+    0.5
     """
 
     _name = "s3"
@@ -105,6 +140,12 @@ class S4Activation(_Published):
     ------
     GPUUnavailable
         If device is "gpu" and there is none.
+
+    Examples
+    --------
+    >>> from s3s4 import S4Activation
+    >>> float(S4Activation(k=1.0)(0.0, derivative=True))
+    0.5
     """
 
     _name = "s4"

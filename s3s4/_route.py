@@ -53,6 +53,13 @@ def device(name: str) -> Block[str | None]:
     ------
     ValueError
         If there is no such device.
+
+    Examples
+    --------
+    >>> import s3s4
+    >>> with s3s4.device("cpu"):
+    ...     float(s3s4.s4(0.0))
+    0.25
     """
     if name not in DEVICES:
         raise _no_such_device(name)

@@ -41,12 +41,20 @@ class RowActivation(Described):
         The name of the activation, and of its generalised ufunc in `s3s4.ufuncs`.
     parameters : mapping of str to float
         Empty: row activations have none.
+
+    Examples
+    --------
+    >>> from s3s4 import softmax
+    >>> softmax([[0.0, 0.0], [0.0, -800.0]])
+    array([[0.5, 0.5],
+           [1. , 0. ]])
     """
 
     __module__ = "s3s4"
 
     def __init__(self, name: str, doc: str, doc_vjp: str) -> None:
-        doc = f"{doc}\n{PARAMETERS}\nNotes\n-----\n`backward` gives {doc_vjp}\n"
+        notes = f"Notes\n-----\n`backward` gives {doc_vjp}\n\n"
+        doc = f"{doc}\n{PARAMETERS}\n{notes}{EXAMPLES.format(name)}"
         super().__init__(name, {}, doc)
         self._ufunc = _cpu.ufuncs[name]
         self._vjp = _cpu.ufuncs[f"{name}_vjp"]
@@ -141,6 +149,12 @@ class RowActivation(Described):
             If shapes do not fit, or there is no such axis.
         GPUUnavailable
             If the GPU was asked for and cannot be had.
+
+        Examples
+        --------
+        >>> from s3s4 import softmax
+        >>> softmax.backward([1.0, 0.0], [0.0, 0.0])
+        array([ 0.25, -0.25])
         """
         if device is None:
             result = self._in_one_piece(f"{self.name}_vjp", (grad_output, x), axis, out)
@@ -257,6 +271,13 @@ class RowActivation(Described):
             If there is no such axis.
         NotImplementedError
             If x is an array on a GPU.
+
+        Examples
+        --------
+        >>> from s3s4 import softmax
+        >>> softmax.jacobian([0.0, 0.0])
+        array([[ 0.25, -0.25],
+               [-0.25,  0.25]])
         """
         if _route.of_rows(("x",), (x,), None) is not None:
             raise NotImplementedError("jacobian has no GPU kernel: copy x to the CPU first")
@@ -327,6 +348,15 @@ ValueError
     If there is no such axis, or out does not fit.
 GPUUnavailable
     If the GPU was asked for and cannot be had.
+"""
+
+EXAMPLES = """Examples
+--------
+>>> import numpy as np
+>>> from s3s4 import {0}
+>>> x = np.zeros((3, 2))
+>>> {0}(x, axis=0, out=x) is x
+True
 """
 
 

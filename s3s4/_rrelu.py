@@ -39,6 +39,14 @@ def rrelu_training(
     --------
     rrelu : The form for evaluation, with the slope (lower + upper) / 2.
 
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from s3s4 import rrelu_training
+    >>> y, slopes = rrelu_training(np.array([-1.0, 2.0]), np.random.default_rng(0))
+    >>> bool(y[0] == -slopes[0]), float(y[1]), float(slopes[1])
+    (True, 2.0, 1.0)
+
     References
     ----------
     B. Xu, N. Wang, T. Chen, M. Li, "Empirical Evaluation of Rectified Activations in Convolutional

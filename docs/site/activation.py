@@ -63,7 +63,7 @@ def row_page(name: str) -> str:
     doc = str(row_activations[name].__doc__)
     title, about, _ = doc.split("\n\n", 2)
     formula, _, notes = about.partition(". ")
-    vector = doc.partition("`backward` gives ")[2].strip()
+    vector = doc.partition("`backward` gives ")[2].partition("\n\n")[0]
     lines = [
         *[f"# {name}", "", title, ""],
         *formulas([formula], (name,)),

@@ -3,12 +3,13 @@
 # Design:
 # - Pages are kept where a reader of the repository looks for them, and link to each other there.
 #   The site has them side by side: README.md as the guide, everything of docs/ beside it.
-# - What leads to a file that is no page keeps its text and loses its link.
+# - What leads to a file that is no page leads to the repository.
 """
 
 import re
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 import pages
@@ -38,6 +39,9 @@ gpu
 ```
 """
 """In place of the heading of README.md."""
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+REPOSITORY = PROJECT["urls"]["Repository"]
+DEFINITION = re.compile(r"^\[([^\]]+)\]: (\S+)\n", re.MULTILINE)
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]*)(#[^)\s]*)?\)")
 PICTURE = re.compile(r'<picture>\n<source .*>\n<img src="([^"]*)" alt="([^"]*)".*>\n</picture>\n')
 
@@ -45,17 +49,26 @@ PICTURE = re.compile(r'<picture>\n<source .*>\n<img src="([^"]*)" alt="([^"]*)".
 def staged(text: str, place: str) -> str:
     """Return a page as it is in the site, with its links and pictures."""
     folder = (ROOT / place).parent
+    for label, target in DEFINITION.findall(text):
+        name = re.escape(label)
+        text = re.sub(rf"\[([^\]]+)\]\[{name}\]", rf"[\1]({target})", text)
+        text = re.sub(rf"\[{name}\](?![\[(:])", f"[{label}]({target})", text)
+    text = DEFINITION.sub("", text)
 
     def link(found: re.Match[str]) -> str:
         image, label, target, anchor = found.groups(default="")
-        if ":" in target or not target:
+        if not target:
             return found[0]
-        path = (folder / target).resolve().relative_to(ROOT).as_posix()
-        if path in PLACES or (image and (ROOT / path).exists()):
+        path = re.sub(rf"^{REPOSITORY}/\w+/main/", "/", target)
+        if ":" in path:
+            return found[0]
+        inside = path[1:] if path[0] == "/" else (folder / path).resolve().relative_to(ROOT)
+        path = str(inside)
+        if path in PLACES or image:
             # Sphinx puts a page's title in place of nothing; its file's name says less.
             label = "" if label.endswith(".md") else label
             return f"{image}[{label}]({PLACES.get(path, path.removeprefix('docs/'))}{anchor})"
-        return label
+        return f"[{label}]({REPOSITORY}/blob/main/{path})"
 
     def themed(found: re.Match[str]) -> str:
         light, alt = found.groups()

@@ -41,6 +41,15 @@ def set_num_threads(n: int) -> None:
     ------
     TypeError, ValueError
         If n is no integer in that range.
+
+    Examples
+    --------
+    >>> import s3s4
+    >>> before = s3s4.get_num_threads()
+    >>> s3s4.set_num_threads(1)
+    >>> s3s4.get_num_threads()
+    1
+    >>> s3s4.set_num_threads(before)
     """
     kernels.set_process_threads(_checked_threads("n", n))
 
@@ -50,6 +59,16 @@ def get_num_threads() -> int:
 
     It is 1 in a forked child, inside another OpenMP parallel region, and wherever a library has
     limited OpenMP's threads (as threadpoolctl does) to 1.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> import s3s4
+    >>> s3s4.get_num_threads() >= 1
+    True
     """
     follow_block()
     return int(kernels.threads_now())
@@ -71,6 +90,13 @@ def threads(n: int) -> Block[int]:
     ------
     TypeError, ValueError
         If n is no integer in that range.
+
+    Examples
+    --------
+    >>> import s3s4
+    >>> with s3s4.threads(1):
+    ...     s3s4.get_num_threads()
+    1
     """
     return Block(_of_block, _outside, _checked_threads("n", n), follow_block)
 

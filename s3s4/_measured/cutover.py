@@ -59,6 +59,12 @@ class Calibration:
         Likewise: why it could not be measured, and what holds remains as it was.
     gpu : str
         The GPU that was measured, or why none was.
+
+    Examples
+    --------
+    >>> from s3s4 import Calibration
+    >>> print(Calibration({}, {}, "no GPU"))
+    gpu: no GPU
     """
 
     def __init__(
@@ -123,6 +129,15 @@ def calibrate(
     Returns
     -------
     Calibration
+
+    Examples
+    --------
+    It takes seconds, and what it finds holds for this process and the next ones:
+
+    >>> from s3s4 import calibrate
+    >>> found = calibrate()  # doctest: +SKIP
+    >>> found.comparisons["threads", "float64"].cutover  # doctest: +SKIP
+    32768
     """
     found: dict[tuple[str, str], Comparison] = {}
     dropped: dict[tuple[str, str], str] = {}
