@@ -63,6 +63,12 @@ def get_cmake_dir() -> str:
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> import os, s3s4
+    >>> "s3s4Config.cmake" in os.listdir(s3s4.get_cmake_dir())
+    True
     """
     return _folder("s3s4Config.cmake")
 
@@ -73,6 +79,12 @@ def get_pkgconfig_dir() -> str:
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> import os, s3s4
+    >>> "s3s4.pc" in os.listdir(s3s4.get_pkgconfig_dir())
+    True
     """
     return _folder("s3s4.pc")
 
