@@ -24,7 +24,7 @@ def sizes(monkeypatch, tmp_path):
     monkeypatch.delenv("S3S4_CALIBRATE", raising=False)
     monkeypatch.setenv("S3S4_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(_cutover, "_state", _cutover._State())
-    monkeypatch.setattr(_cutover, "_measure_threads", lambda *given: comparison(10_000))
+    monkeypatch.setattr(_cutover, "_measure_threads", lambda *given: comparison(20_000))
     monkeypatch.setattr(_cpu, "get_num_threads", lambda: 2)
     found = {}
     monkeypatch.setattr(
@@ -51,10 +51,10 @@ def restart():
 
 def test_calibrate_sets_it_and_the_next_process_finds_it(sizes):
     s3s4.calibrate()
-    assert sizes == {"float32": 10_000, "float64": 10_000}
+    assert sizes == {"float32": 20_000, "float64": 10_000}
     sizes.clear()
     restart()
-    assert sizes == {"float32": 10_000, "float64": 10_000}
+    assert sizes == {"float32": 20_000, "float64": 10_000}
 
 
 def test_no_call_measures_or_reads(sizes, monkeypatch):
@@ -99,9 +99,9 @@ def test_a_machine_too_busy_to_measure_changes_nothing(sizes, monkeypatch, tmp_p
     assert not list(tmp_path.iterdir())
     assert not found.comparisons
     assert set(found.dropped) == {("threads", "float32"), ("threads", "float64")}
-    monkeypatch.setattr(_cutover, "_measure_threads", lambda *given: comparison(10_000))
+    monkeypatch.setattr(_cutover, "_measure_threads", lambda *given: comparison(20_000))
     assert not s3s4.calibrate().dropped
-    assert sizes == {"float32": 10_000, "float64": 10_000}
+    assert sizes == {"float32": 20_000, "float64": 10_000}
 
 
 @pytest.mark.parametrize("busy", [["float32"], ["float64"], ["float32", "float64"]], ids=" ".join)
@@ -212,10 +212,10 @@ for number, road in enumerate({roads}):
 
 @needs_threads
 @pytest.mark.parametrize(
-    ("cutover", "size", "in_threads"), [("None", 40_000, False), ("0", 8_000, True)]
+    ("cutover", "size", "in_threads"), [("None", 50_000, False), ("0", 8_000, True)]
 )
 def test_every_road_obeys_what_was_kept(tmp_path, cutover, size, in_threads):
-    """Where nothing is kept, 40 000 elements are computed in threads and 8 000 are not."""
+    """Where nothing is kept, 50 000 elements are computed in threads and 8 000 are not."""
     roads = list(ROADS.values())
     environment = {"S3S4_NUM_THREADS": "2", "OMP_NUM_THREADS": "64", "S3S4_CALIBRATE": ""}
     code = COUNT.format(size=size, roads=roads)
@@ -294,7 +294,7 @@ def test_a_kept_file_of_any_kind_is_no_error(sizes, tmp_path, spoil):
     restart()
     assert not sizes
     s3s4.calibrate()
-    assert sizes == {"float32": 10_000, "float64": 10_000}
+    assert sizes == {"float32": 20_000, "float64": 10_000}
 
 
 @pytest.mark.skipif(not hasattr(os, "symlink"), reason="this system has no symbolic links")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import s3s4
+from s3s4 import _cpu
 from support import (
     ACTIVATION_KINDS,
     LARGE,
@@ -39,9 +40,20 @@ def restored():
     s3s4.set_num_threads(before)
 
 
+@pytest.fixture
+def threads_from_few():
+    """Threads from a quarter of the usual size on."""
+    before = {dtype: _cpu.parallel_size("s4", dtype) for dtype in map(np.dtype, "fd")}
+    for dtype in before:
+        _cpu.set_parallel_size("s4", dtype, _cpu.usual_parallel_size("s4", dtype) // 4)
+    yield
+    for dtype, size in before.items():
+        _cpu.set_parallel_size("s4", dtype, size)
+
+
 # --- Bits ----------------------------------------------------------------------------------------
 
-# Half of these elements are still worth several threads.
+# Half of these elements are still worth several threads, where few are.
 SHAPE = (397, 683)
 LAYOUTS = {
     "contiguous": lambda a: a,
@@ -56,6 +68,7 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.usefixtures("threads_from_few")
 @pytest.mark.parametrize("ufunc", UFUNC_KINDS, ids=lambda u: u.__name__)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
@@ -72,6 +85,7 @@ def test_bits_are_equal_for_every_number_of_threads(ufunc, dtype, layout):
             assert_same_bits(ufunc(*arrays), expected)
 
 
+@pytest.mark.usefixtures("threads_from_few")
 @pytest.mark.parametrize("ufunc", UFUNCS.values(), ids=UFUNCS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_function_goes_to_threads_as_it_is(ufunc, dtype):
@@ -82,6 +96,7 @@ def test_every_function_goes_to_threads_as_it_is(ufunc, dtype):
         assert_same_bits(ufunc(*arrays), expected)
 
 
+@pytest.mark.usefixtures("threads_from_few")
 @pytest.mark.parametrize("activation", ACTIVATION_KINDS, ids=lambda a: a.name)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
@@ -446,6 +461,31 @@ def test_where_threads_cannot_be_started_there_are_fewer(tmp_path):
 def test_import_starts_no_thread():
     done = python(f"import numpy; a = {TASKS}; import s3s4; print({TASKS} - a)")
     assert done.stdout.strip() == "0"
+
+
+QUICK = f"""
+import os, time, numpy as np
+from s3s4 import s4
+x, out = np.linspace(-5, 5, 8192), np.empty(8192)
+s4(x[:10])
+before = {TASKS}
+for _ in range(20):
+    s4(x, out=out)
+    time.sleep(0.002)
+print({TASKS} - before)
+for _ in range(20_000):
+    s4(x, out=out)
+    if {TASKS} > before:
+        break
+print({TASKS} - before)
+"""
+
+
+@needs_openmp
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_short_loops_in_quick_succession_use_threads_and_single_ones_do_not():
+    environment = {"S3S4_NUM_THREADS": "2", "OMP_NUM_THREADS": "2", "S3S4_CACHE_DIR": os.devnull}
+    assert python(QUICK, **environment).stdout.split() == ["0", "1"]
 
 
 @needs_openmp

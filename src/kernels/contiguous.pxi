@@ -125,7 +125,9 @@ cdef inline Py_ssize_t task_size(Py_ssize_t n, int threads, Py_ssize_t size) noe
     TASK or fewer, and as many times for every thread; or, of memory that may be new, a huge page:
     the system clears it whole when it is first touched, for every thread that does so.
     """
-    cdef Py_ssize_t rounds = max(<Py_ssize_t> 4, ceiling(n, <Py_ssize_t> TASK * threads))
+    cdef Py_ssize_t rounds = (
+        1 if n <= <Py_ssize_t> TASK * threads
+        else max(<Py_ssize_t> 4, ceiling(n, <Py_ssize_t> TASK * threads)))
     if n * size >= 8 * threads * <Py_ssize_t> HUGE_PAGE:
         return HUGE_PAGE // size
     return ceiling(n, rounds * threads * CHUNK) * CHUNK

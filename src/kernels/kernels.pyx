@@ -150,6 +150,7 @@ cdef extern from *:
     void threads_start "s3s4_threads_start"()
     int usable_threads "s3s4_usable_threads"() noexcept nogil
     int team_threads "s3s4_team_threads"() noexcept nogil
+    bint workers_are_awake "s3s4_workers_are_awake"(Py_ssize_t times) noexcept nogil
     int openmp_version_ "s3s4_openmp_version"()
     int openmp_threads_ "s3s4_openmp_threads"()
     int openmp_processors_ "s3s4_openmp_processors"()
@@ -181,8 +182,10 @@ cdef enum:
     MAX_TILE = 4096    # longest period of a broadcast operand that is laid out once
     MAX_GROUPS = 64    # groups of blocks with sums of their own
     # Below these many bytes of x (a double's worth of work per 8) threads cost more than they
-    # bring: a fork and join takes 5 to 20 microseconds. What is measured may replace it.
-    PARALLEL_BYTES = 1 << 19
+    # bring: threads that sleep take 5 to 50 microseconds to come. What is measured may replace it.
+    PARALLEL_BYTES = 1 << 20
+    SHORT_BYTES = 96 << 10  # the same of threads that are awake: they come in one
+    SHORTER = 8        # that at least by as much, where sleeping threads were measured
 
 cdef Py_ssize_t parallel_floats = PARALLEL_BYTES, parallel_doubles = PARALLEL_BYTES
 

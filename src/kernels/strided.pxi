@@ -3,7 +3,9 @@
 cdef inline int threads_for(int exponentials, Py_ssize_t n, Py_ssize_t size) noexcept nogil:
     """How many threads compute n elements of that many bytes, with so many exponentials each."""
     cdef Py_ssize_t least = parallel_doubles if size == 8 else parallel_floats
-    if n * size < least // (1 + exponentials):
+    cdef Py_ssize_t work = n * size * (1 + exponentials)
+    cdef Py_ssize_t short = max(<Py_ssize_t> SHORT_BYTES, least // SHORTER)
+    if work < least and (work < short or not workers_are_awake(work // short)):
         return 1
     return team_threads()
 

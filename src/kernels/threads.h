@@ -13,6 +13,9 @@
  *   theirs; one that is late costs several times what it lost, since whoever waits for it minds
  *   more. Without credit, fewer threads are used for some time, the longer the sooner it happens
  *   again. A number that holds for one Python thread alone (`threads()`) is taken at its word.
+ * - A worker looks out for its next loop for some time before it sleeps, and to wake it takes longer
+ *   than a loop of some thousand elements. Such a loop uses threads right after another one, and
+ *   where many have come one after the other; one that was slow nevertheless ends that.
  */
 #ifndef S3S4_THREADS_H
 #define S3S4_THREADS_H
@@ -48,6 +51,12 @@ enum {
 };
 enum { S3S4_PRICE_OF_LATENESS = 4 };
 
+/* Nanoseconds; how long a worker looks out, s3s4/_cpu/openmp.py says. */
+enum { S3S4_AWAKE = 30 * 1000, S3S4_QUICK = 200 * 1000 };
+/* Short loops in quick succession: so many before the workers are woken for one, and at most so many
+ * after that was in vain. A team of more threads takes longer to start. */
+enum { S3S4_FEWEST_SHORT = 32, S3S4_MOST_SHORT = 8192, S3S4_QUICK_TEAM = 4 };
+
 static pid_t s3s4_home_process;
 static int s3s4_initial_threads;
 static _Atomic int s3s4_resting_threads;          /* as many while it rests */
@@ -55,6 +64,10 @@ static _Atomic int64_t s3s4_rest_end, s3s4_rest; /* a time; how long it was */
 static _Atomic int64_t s3s4_credit = S3S4_MOST_CREDIT;
 static _Thread_local int s3s4_team_size = 1;     /* of the last team of this thread */
 static _Thread_local int64_t s3s4_refused;       /* when a thread could not be started */
+static _Thread_local int64_t s3s4_loop_end;      /* of the last team of this thread */
+static _Thread_local int64_t s3s4_last_short;    /* when this thread came to its last short loop */
+static _Thread_local int s3s4_short_loops;       /* so many in quick succession */
+static _Thread_local int s3s4_enough_short = S3S4_FEWEST_SHORT;
 
 static int64_t s3s4_now(void) {
     struct timespec now;
@@ -83,6 +96,17 @@ static int s3s4_usable_threads(void) {
     if (wanted == 1 || omp_in_parallel() || getpid() != s3s4_home_process) return 1;
     const int here = omp_get_max_threads();
     return here < s3s4_initial_threads && here < wanted ? here : wanted;
+}
+
+/* Whether a loop, so many times as long as the shortest one that gains, finds its workers awake or
+ * is worth waking them. */
+static int s3s4_workers_are_awake(ptrdiff_t times) {
+    const int64_t now = s3s4_now();
+    s3s4_short_loops = now - s3s4_last_short < S3S4_QUICK ? s3s4_short_loops + 1 : 1;
+    s3s4_last_short = now;
+    if (now - s3s4_loop_end > S3S4_AWAKE && s3s4_short_loops < s3s4_enough_short) return 0;
+    s3s4_short_loops = 0;
+    return s3s4_usable_threads() <= times * S3S4_QUICK_TEAM;
 }
 
 struct s3s4_trial {
@@ -185,9 +209,18 @@ static inline void s3s4_team_did_task(s3s4_team *team) {
 }
 
 static void s3s4_team_end(const s3s4_team *team) {
-    if (s3s4_local_threads || !team->own) return;
     const int64_t now = s3s4_now(), fewer = team->threads / 2;
+    const int was_awake = team->start - s3s4_loop_end < S3S4_AWAKE;
+    s3s4_loop_end = now;
+    if (!team->own) return;
     const int64_t alone = (team->own_end - team->start) * team->tasks / team->own;
+    if (was_awake && now - team->start > alone) {
+        s3s4_enough_short = s3s4_smaller(4 * s3s4_enough_short, S3S4_MOST_SHORT);
+        s3s4_loop_end = 0;
+    } else if (was_awake && s3s4_enough_short > S3S4_FEWEST_SHORT) {
+        s3s4_enough_short--;
+    }
+    if (s3s4_local_threads) return;
     const int64_t saved = alone / fewer - (now - team->start);
     const int is_late = saved < -S3S4_WAKING;
     const int64_t credit = s3s4_credit + (is_late ? S3S4_PRICE_OF_LATENESS * saved : saved);
@@ -213,6 +246,7 @@ static int s3s4_openmp_threads(void) { return 1; }
 static int s3s4_openmp_processors(void) { return 1; }
 static int s3s4_usable_threads(void) { return 1; }
 static int s3s4_team_threads(void) { return 1; }
+static int s3s4_workers_are_awake(ptrdiff_t times) { (void)times; return 0; }
 static void s3s4_team_begin(s3s4_team *team, int threads, ptrdiff_t tasks) {
     (void)team, (void)threads, (void)tasks;
 }
