@@ -4,6 +4,7 @@ from s3s4 import ufuncs
 from s3s4._activation import Activation
 from s3s4._config import build_config, show_config
 from s3s4._cpu import version as __version__
+from s3s4._cpu.outputs import reuse_outputs
 from s3s4._cpu.threads import get_num_threads, set_num_threads, threads
 from s3s4._embedding import _C_API as _C_API
 from s3s4._embedding import __pyx_capi__ as __pyx_capi__
@@ -42,6 +43,7 @@ __all__ = [
     "get_num_threads",
     "get_pkgconfig_dir",
     "moments",
+    "reuse_outputs",
     "rrelu_training",
     "set_num_threads",
     "show_config",

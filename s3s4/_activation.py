@@ -14,7 +14,7 @@ import numpy as np
 from numpy import ndarray
 
 from s3s4 import _containers, _cpu, _explain, _gradients, _offload, _route
-from s3s4._cpu import arrays
+from s3s4._cpu import arrays, outputs
 from s3s4._description import Described, documentation, signature
 from s3s4._device_arrays import lies_on_device, on_host, require_beside
 from s3s4._route import GPU, KERNELS, SMALL
@@ -298,8 +298,10 @@ class Activation(Described, SmallCalls):
             shape, inputs = found
             results = arrays.evaluate(ufunc.__name__, shape, inputs, outs)
             return results if ufunc.nout > 1 else results[0]
+        runs_numpy_alone = out is None and all(type(v) in SIMPLE for v in (x, *parameters))
+        nbytes = getattr(x, "nbytes", 0) if runs_numpy_alone else 0
         try:
-            return ufunc(x, *parameters, **options)
+            return outputs.new(nbytes, ufunc, x, *parameters, **options)
         except (TypeError, ValueError) as error:
             raise self._explained(error, x, parameters, options) from None
 

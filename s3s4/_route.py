@@ -23,7 +23,7 @@ from numpy import ndarray
 
 from s3s4 import _devices
 from s3s4._block import Block
-from s3s4._cpu import arrays, kernels, threads
+from s3s4._cpu import arrays, kernels, outputs, threads
 from s3s4._device_arrays import lies_on_device, on_host, require_beside
 from s3s4._errors import GPUUnavailable
 from s3s4._measured import cutover as _cutover
@@ -31,6 +31,9 @@ from s3s4._measured import cutover as _cutover
 UFUNC, KERNELS, GPU = "ufunc", "kernels", "gpu"
 SMALL = 1 << 13
 """Elements below which a call is the ufunc's: what NumPy's iterator costs is worth no question."""
+
+WIDEST = 8
+"""Bytes of an element of what the kernels compute."""
 
 DEVICES = ("auto", "cpu", "gpu")
 _environment = os.environ.get("S3S4_DEVICE") or "auto"
@@ -88,9 +91,10 @@ def _no_such_device(given: object) -> ValueError:
 def is_left_to_ufunc(size: int) -> bool:
     """Whether NumPy's ufunc takes a contiguous array that no device was named for.
 
-    It does from `SMALL` on as well, unless a GPU is asked for or may be worth asking.
+    It does from `SMALL` on as well, unless a GPU is asked for or may be worth asking, or the memory
+    of a new output is reused.
     """
-    if (_chosen.get() or _environment) == "gpu":
+    if (_chosen.get() or _environment) == "gpu" or outputs.is_reused(WIDEST * size):
         return False
     kernels.set_local_threads(threads._of_block.get())  # follow_block, without a call more
     state = _devices._state

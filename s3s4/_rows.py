@@ -20,7 +20,7 @@ from numpy import ndarray
 
 from s3s4 import _containers, _cpu, _explain, _route
 from s3s4._containers import Taken
-from s3s4._cpu import threads
+from s3s4._cpu import outputs, threads
 from s3s4._description import Described
 from s3s4._device_arrays import lies_on_device
 from s3s4._row_axes import over_axes, several
@@ -106,7 +106,8 @@ class RowActivation(Described):
             return over_axes(partial(self, **options), (array,), axis, out)
         if out is None and options.keys() <= {"dtype"}:
             dtype = options.get("dtype")
-            out = np.empty_like(array, self._dtype(array) if dtype is None else dtype)
+            dtype = self._dtype(array) if dtype is None else np.dtype(dtype)
+            out = outputs.new(array.size * dtype.itemsize, np.empty_like, array, dtype)
         try:
             return self._ufunc(array, axis=axis, out=out, **options)
         except (TypeError, ValueError) as error:
@@ -187,7 +188,7 @@ class RowActivation(Described):
         if axis is None or isinstance(axis, tuple):
             return over_axes(partial(self._vjp, dtype=dtype), (grad, array), axis, out)
         if out is None:
-            out = np.empty_like(array, dtype)
+            out = outputs.new(array.size * dtype.itemsize, np.empty_like, array, dtype)
         try:
             return self._vjp(grad, array, axis=axis, out=out, dtype=dtype)
         except (TypeError, ValueError) as error:
@@ -228,7 +229,11 @@ class RowActivation(Described):
     def _in_one_piece(self, name: str, inputs: tuple[Any, ...], axis: Any, out: Any) -> Any:
         """The result where all is plain and in one piece, or None."""
         threads.follow_block()
-        return _cpu.kernels.evaluate_rows(name, inputs, axis, out)
+        evaluate_rows = _cpu.kernels.evaluate_rows
+        nbytes = getattr(inputs[-1], "nbytes", 0) if out is None else 0
+        if outputs.is_reused(nbytes):
+            return outputs.new(nbytes, evaluate_rows, name, inputs, axis, out)
+        return evaluate_rows(name, inputs, axis, out)
 
     def _contained_backward(
         self, taken: Mapping[str, Taken], grad: ndarray, axis: Any, dtype: np.dtype, out: Any

@@ -51,10 +51,10 @@ def restart():
 
 def test_calibrate_sets_it_and_the_next_process_finds_it(sizes):
     s3s4.calibrate()
-    assert sizes == {"float32": 20_000, "float64": 10_000}
+    assert sizes == {"float32": 20_000, "float64": 20_000}
     sizes.clear()
     restart()
-    assert sizes == {"float32": 20_000, "float64": 10_000}
+    assert sizes == {"float32": 20_000, "float64": 20_000}
 
 
 def test_no_call_measures_or_reads(sizes, monkeypatch):
@@ -101,7 +101,7 @@ def test_a_machine_too_busy_to_measure_changes_nothing(sizes, monkeypatch, tmp_p
     assert set(found.dropped) == {("threads", "float32"), ("threads", "float64")}
     monkeypatch.setattr(_cutover, "_measure_threads", lambda *given: comparison(20_000))
     assert not s3s4.calibrate().dropped
-    assert sizes == {"float32": 20_000, "float64": 10_000}
+    assert sizes == {"float32": 20_000, "float64": 20_000}
 
 
 @pytest.mark.parametrize("busy", [["float32"], ["float64"], ["float32", "float64"]], ids=" ".join)
@@ -212,10 +212,10 @@ for number, road in enumerate({roads}):
 
 @needs_threads
 @pytest.mark.parametrize(
-    ("cutover", "size", "in_threads"), [("None", 50_000, False), ("0", 8_000, True)]
+    ("cutover", "size", "in_threads"), [("None", 80_000, False), ("0", 8_000, True)]
 )
 def test_every_road_obeys_what_was_kept(tmp_path, cutover, size, in_threads):
-    """Where nothing is kept, 50 000 elements are computed in threads and 8 000 are not."""
+    """Where nothing is kept, 80 000 elements are computed in threads and 8 000 are not."""
     roads = list(ROADS.values())
     environment = {"S3S4_NUM_THREADS": "2", "OMP_NUM_THREADS": "64", "S3S4_CALIBRATE": ""}
     code = COUNT.format(size=size, roads=roads)
@@ -267,13 +267,13 @@ def test_the_first_large_call_never_fails_and_starts_no_process(tmp_path, when):
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda text: text.replace("10000", "1" + 399 * "0"),
-        lambda text: text.replace("10000", "1" + 9999 * "0"),
-        lambda text: text.replace("10000", "1e999"),
-        lambda text: text.replace("10000", "-1"),
-        lambda text: text.replace("10000", "NaN"),
-        lambda text: text.replace("10000", "true"),
-        lambda text: text.replace("10000", '"10000"'),
+        lambda text: text.replace("20000", "1" + 399 * "0"),
+        lambda text: text.replace("20000", "1" + 9999 * "0"),
+        lambda text: text.replace("20000", "1e999"),
+        lambda text: text.replace("20000", "-1"),
+        lambda text: text.replace("20000", "NaN"),
+        lambda text: text.replace("20000", "true"),
+        lambda text: text.replace("20000", '"20000"'),
         lambda text: text.replace("1.0", "1" + 399 * "0"),
         lambda text: text.replace("1.0", "null"),
         lambda text: text.replace('"size"', '"sizes"'),
@@ -294,7 +294,7 @@ def test_a_kept_file_of_any_kind_is_no_error(sizes, tmp_path, spoil):
     restart()
     assert not sizes
     s3s4.calibrate()
-    assert sizes == {"float32": 20_000, "float64": 10_000}
+    assert sizes == {"float32": 20_000, "float64": 20_000}
 
 
 @pytest.mark.skipif(not hasattr(os, "symlink"), reason="this system has no symbolic links")

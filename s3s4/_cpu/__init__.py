@@ -3,7 +3,7 @@
 # Design:
 # - What the rest of the package may use is listed here.
 
-from s3s4._cpu import arrays, openmp, threads, variant
+from s3s4._cpu import arrays, openmp, outputs, threads, variant
 from s3s4._cpu.arrays import FLOATS
 from s3s4._cpu.threads import (
     get_num_threads,
@@ -22,6 +22,7 @@ __all__ = [
     "kernels",
     "load",
     "openmp",
+    "outputs",
     "parallel_size",
     "set_num_threads",
     "set_parallel_size",

@@ -8,6 +8,7 @@ What is contiguous and what overlaps is asked here and nowhere else.
 #   kernels whole; what is left to NumPy is what it does in one piece anyway, and all odd cases.
 # - np.broadcast_shapes and np.broadcast know no more than 32 axes, arrays have up to 64.
 
+import math
 from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from s3s4._cpu.outputs import new
 from s3s4._cpu.variant import kernels
 
 FLOATS = (np.float16, np.float32, np.float64)
@@ -145,7 +147,12 @@ def evaluate(
     results: tuple[ndarray, ...] = ()
     for out in outs:
         if out is None:
-            out = np.empty_like(x, native) if x.shape == shape else np.empty(shape, native)
+            nbytes = math.prod(shape) * native.itemsize
+            out = (
+                new(nbytes, np.empty_like, x, native)
+                if x.shape == shape
+                else new(nbytes, np.empty, shape, native)
+            )
         results += (out,)
     kernels.evaluate(name, shape, tuple(inputs), results, len(inputs) - 1)
     return results
@@ -184,7 +191,7 @@ def backward(
         [
             _sums(v)
             if v.shape != shape
-            else np.empty_like(v, native)
+            else new(v.nbytes, np.empty_like, v, native)
             if out is None or not _is_room(out, v, others)
             else out
             for v, out in zip_longest(variables, outs)
