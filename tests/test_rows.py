@@ -498,16 +498,6 @@ def test_cython(tmp_path):
     )
 
 
-def test_the_command_line_takes_no_rows():
-    done = python(
-        "import sys; from s3s4._command.main import main\n"
-        "sys.exit(main('apply softmax a b'.split()))",
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "softmax is a function of rows" in done.stderr
-
-
 def test_after_a_fork_and_in_threads():
     python(
         "import os, threading, numpy as np, s3s4\n"
