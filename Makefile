@@ -36,7 +36,7 @@ gpu: .venv-gpu-check/installed
 	    tests/test_fakecuda.py tests/test_fakecuda_driver.py $(ARGS)
 	PYTHONSAFEPATH=1 .venv-gpu-check/bin/python tests/tools/fakecuda/run.py \
 	    .venv-gpu-check/bin/python -m pytest -q -m gpu tests/test_streams.py \
-	    tests/test_on_card.py tests/test_layouts_on_card.py $(ARGS)
+	    tests/test_on_card.py tests/test_layouts_on_card.py tests/test_card_types.py $(ARGS)
 
 dev: .venv/requirements
 	.ci/editable "$(CURDIR)/.venv"

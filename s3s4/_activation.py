@@ -278,7 +278,8 @@ class Activation(Described, SmallCalls):
         dtype = getattr(x, "dtype", None)
         is_float = getattr(dtype, "kind", None) == "f"
         if not is_float and options.keys().isdisjoint(("dtype", "signature")):
-            if _explain.is_narrow(dtype) and "out" not in options:
+            is_narrow = _explain.is_narrow(dtype) and not lies_on_device(x)
+            if is_narrow and "out" not in options:
                 return self._widened(ufunc, x, parameters, options)
             if isinstance(x, ndarray | np.generic):
                 dtype = _gradients.exp_dtype(x, parameters)

@@ -3,19 +3,91 @@
 Design:
 - 16 bytes at once, and elements of strided arrays without Python's negative indices, are written in
   LLVM's terms: Numba has no Python for them.
+- bfloat16 is 16 bits of memory to Numba and to the simulator, and a float wherever it is computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from s3s4._gpu.toolchain import ALIGNMENT, SIMULATED
+from s3s4._gpu.toolchain import ALIGNMENT, SIMULATED, inline
+
+
+class bfloat16:
+    """The type of numbers that are the upper half of a float32."""
+
+    dtype = np.dtype(np.uint16)
+    """What NumPy and Numba take it for."""
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """bfloat16 in the place of a dtype."""
+
+    type: type = bfloat16
+    itemsize: int = 2
+
+    def __str__(self) -> str:
+        return "bfloat16"
+
+
+BFLOAT16 = Narrow()
+
+
+def memory_access(storage: Any) -> dict[str, Any]:
+    """Reading and writing of a type, and what makes numbers of it and of them.
+
+    16 bytes at once, an element, or 16 bytes of four axes, each as it lies in memory; `wide` makes
+    a number of an element, and `storage` an element of a number, as everything that writes does.
+    """
+    at = _access(storage)
+    if storage is not bfloat16:
+        return {**at, "storage": storage}
+    put, store, store_line = at["put"], at["store"], at["store_line"]
+
+    @inline
+    def put_narrow(array: Any, a: Any, b: Any, c: Any, d: Any, value: Any) -> None:
+        put(array, a, b, c, d, to_bits(value))
+
+    @inline
+    def eight(v: Any) -> Any:
+        return (
+            to_bits(v[0]), to_bits(v[1]), to_bits(v[2]), to_bits(v[3]),
+            to_bits(v[4]), to_bits(v[5]), to_bits(v[6]), to_bits(v[7]),
+        )  # fmt: skip
+
+    @inline
+    def store_narrow(array: Any, start: Any, values: Any) -> None:
+        store(array, start, eight(values))
+
+    @inline
+    def store_line_narrow(array: Any, a: Any, b: Any, c: Any, d: Any, values: Any) -> None:
+        store_line(array, a, b, c, d, eight(values))
+
+    narrow = {"put": put_narrow, "store": store_narrow, "store_line": store_line_narrow}
+    return {**at, **narrow, "storage": to_bits}
+
 
 if SIMULATED:
 
-    def memory_access(storage: Any) -> dict[str, Any]:
-        """Reading and writing of a type: 16 bytes at once, an element, or 16 bytes of four axes."""
+    def _number_of(bits: Any) -> Any:
+        """The number of a bfloat16."""
+        return np.uint32(int(bits) << 16).view(np.float32)
+
+    def _bits_of(value: Any) -> Any:
+        """The bfloat16 that is nearest, the even one of two."""
+        if value != value:
+            return np.uint16(0x7FC0)
+        bits = int(np.float32(value).view(np.uint32))
+        return np.uint16((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)
+
+    of_bits: Callable[..., Any] = _number_of
+    to_bits: Callable[..., Any] = _bits_of
+
+    def _access(storage: Any) -> dict[str, Any]:
+        storage = np.dtype(storage).type
         width = ALIGNMENT // np.dtype(storage).itemsize
 
         def load(array: Any, start: int) -> tuple[Any, ...]:
@@ -188,7 +260,39 @@ else:
 
         return types.void(array, a, b, c, d, values), generate
 
-    def memory_access(storage: Any) -> dict[str, Any]:
-        """Reading and writing of a type: 16 bytes at once, an element, or 16 bytes of four axes."""
+    _WORD = ir.IntType(32)
+
+    def _word(value: int) -> Any:
+        return ir.Constant(_WORD, value)
+
+    @intrinsic
+    def _number_of_bits(context: Any, bits: Any) -> Any:
+        """The number of a bfloat16."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            word = builder.shl(builder.zext(arguments[0], _WORD), _word(16))
+            return builder.bitcast(word, ir.FloatType())
+
+        return types.float32(bits), generate
+
+    @intrinsic
+    def _nearest_bits(context: Any, value: Any) -> Any:
+        """The bfloat16 that is nearest, the even one of two."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            number = context.cast(builder, arguments[0], signature.args[0], types.float32)
+            word = builder.bitcast(number, _WORD)
+            odd = builder.and_(builder.lshr(word, _word(16)), _word(1))
+            rounded = builder.lshr(builder.add(word, builder.add(odd, _word(0x7FFF))), _word(16))
+            is_nan = builder.fcmp_unordered("uno", number, number)
+            chosen = builder.select(is_nan, _word(0x7FC0), rounded)
+            return builder.trunc(chosen, _SHORT)
+
+        return types.uint16(value), generate
+
+    of_bits = _number_of_bits
+    to_bits = _nearest_bits
+
+    def _access(storage: Any) -> dict[str, Any]:
         at = {"get": _get, "put": _put, "load_line": _load_line, "store_line": _store_line}
         return {"load": _load, "store": _store, **at}

@@ -6,8 +6,8 @@ Streams are the numbers of the array interface and of DLPack: 1 is the legacy de
 import ctypes
 import struct
 import threading
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -143,6 +143,20 @@ def synchronize(stream: int) -> None:
     """Wait for a stream."""
     if not SIMULATED:
         _checked(driver.cuStreamSynchronize(stream))
+
+
+@contextmanager
+def temporary(size: int, stream: int) -> Iterator[int]:
+    """The address of so many bytes, for what a stream is asked for within."""
+    if SIMULATED:
+        room = np.empty(size, np.uint8)
+        yield room.ctypes.data
+        return
+    address = int(_checked(driver.cuMemAllocAsync(size, stream)))
+    try:
+        yield address
+    finally:
+        _checked(driver.cuMemFreeAsync(address, stream))
 
 
 def clear(pointer: int, size: int, stream: int) -> None:

@@ -18,6 +18,7 @@ from cuda.core.utils import StridedMemoryView
 
 from s3s4._device_arrays import lies_on_device
 from s3s4._gpu import toolchain
+from s3s4._gpu.access import BFLOAT16
 from s3s4._gpu.axes import as_they_lie
 from s3s4._gpu.driver import LEGACY, current_device, device_of
 from s3s4._gpu.toolchain import SIMULATED, cuda
@@ -87,7 +88,10 @@ def _of_numba(array: Any) -> Operand:
 @lru_cache
 def _dtype_of_torch(dtype: Any) -> Any:
     name = str(dtype).partition(".")[2]
-    return np.dtype(name) if hasattr(np, name) else dtype
+    try:
+        return BFLOAT16 if name == "bfloat16" else np.dtype(name)
+    except TypeError:
+        return dtype
 
 
 def _of_torch(array: Any) -> Operand:
@@ -108,7 +112,7 @@ def _of_interface(array: Any, interface: dict[str, Any]) -> Operand:
     if interface.get("mask") is not None:
         raise TypeError("an array on the GPU with a mask is not supported")
     pointer, is_read_only = interface["data"]
-    dtype, shape = np.dtype(interface["typestr"]), tuple(interface["shape"])
+    dtype, shape = _named(array, interface["typestr"]), tuple(interface["shape"])
     if hasattr(type(array), "__dlpack_device__"):
         device = array.__dlpack_device__()[1]
     else:
@@ -125,6 +129,12 @@ def _of_interface(array: Any, interface: dict[str, Any]) -> Operand:
     )
 
 
+def _named(array: Any, text: str) -> Any:
+    """A dtype by the interface, which has no name for bfloat16."""
+    is_narrow = str(getattr(array, "dtype", "")) == str(BFLOAT16)
+    return BFLOAT16 if is_narrow else np.dtype(text)
+
+
 def _over_dlpack(array: Any, stream: int) -> Operand:
     view = StridedMemoryView.from_dlpack(array, stream_ptr=stream)
     shape, steps, size = tuple(view.shape), view.strides, view.dtype.itemsize
@@ -133,7 +143,7 @@ def _over_dlpack(array: Any, stream: int) -> Operand:
         int(view.ptr),
         shape,
         strides,
-        view.dtype,
+        BFLOAT16 if str(view.dtype) == str(BFLOAT16) else view.dtype,
         int(view.device_id),
         stream,
         bool(view.readonly) and not SIMULATED,
@@ -173,8 +183,8 @@ def described(name: str, array: Any, stream: int = LEGACY) -> Operand:
     return _over_dlpack(array, stream)
 
 
-def like(array: Any, first: Operand, shape: tuple[int, ...]) -> Any:
-    """A new array of the library that one is of, of its dtype and on its device.
+def like(array: Any, first: Operand, shape: tuple[int, ...], dtype: Any) -> Any:
+    """A new array of the library that one is of, on its device.
 
     Of the same shape it lies as that one does, as far as the library has a say in it.
 
@@ -184,32 +194,38 @@ def like(array: Any, first: Operand, shape: tuple[int, ...]) -> Any:
     first : Operand
         The same, as it is described.
     shape : tuple of int
+    dtype : dtype
+        That of the new one, by NumPy.
     """
     is_alike = shape == first.shape
+    other = None if dtype == first.dtype else str(dtype)
     make = _MAKERS.get(_library(type(array)))
     if make is not None:
-        return make(array, shape, is_alike)
+        return make(array, shape, is_alike, other)
     kind = type(array)
     if hasattr(kind, "__array_namespace__") and not hasattr(kind, "__cuda_ndarray__"):
         namespace = array.__array_namespace__()
-        return namespace.empty(shape, dtype=array.dtype, device=array.device)
+        own = array.dtype if other is None else getattr(namespace, other)
+        return namespace.empty(shape, dtype=own, device=array.device)
     # Stream 0 of Numba's is none in particular: what reads the array there waits.
     stream = 0 if first.stream == LEGACY or SIMULATED else cuda.external_stream(first.stream)
-    size = first.dtype.itemsize
+    size = dtype.itemsize
     strides = as_it_lies(shape, first.strides, size) if is_alike else contiguous(shape, size)
-    return toolchain.new_array(array, shape, strides, first.dtype, stream)
+    return toolchain.new_array(array, shape, strides, dtype, stream)
 
 
-def _of_cupy(array: Any, shape: tuple[int, ...], is_alike: bool) -> Any:
+def _of_cupy(array: Any, shape: tuple[int, ...], is_alike: bool, dtype: str | None) -> Any:
     cupy = sys.modules["cupy"]
-    return cupy.empty_like(array) if is_alike else cupy.empty(shape, array.dtype)
+    return cupy.empty_like(array, dtype) if is_alike else cupy.empty(shape, dtype or array.dtype)
 
 
-def _new_of_torch(array: Any, shape: tuple[int, ...], is_alike: bool) -> Any:
-    return sys.modules["torch"].empty_like(array) if is_alike else array.new_empty(shape)
+def _new_of_torch(array: Any, shape: tuple[int, ...], is_alike: bool, dtype: str | None) -> Any:
+    torch = sys.modules["torch"]
+    own = array.dtype if dtype is None else getattr(torch, dtype)
+    return torch.empty_like(array, dtype=own) if is_alike else array.new_empty(shape, dtype=own)
 
 
-_MAKERS: dict[str, Callable[[Any, tuple[int, ...], bool], Any]] = {
+_MAKERS: dict[str, Callable[[Any, tuple[int, ...], bool, str | None], Any]] = {
     "cupy": _of_cupy,
     "torch": _new_of_torch,
 }

@@ -10,26 +10,27 @@ import numpy as np
 
 from s3s4 import _formulas_gpu
 from s3s4._gpu import driver, stored, toolchain
-from s3s4._gpu.access import memory_access
+from s3s4._gpu.access import bfloat16, memory_access, of_bits
 from s3s4._gpu.loops import AXES, TOTAL, Form, Loops
 from s3s4._gpu.primitives import primitives
 from s3s4._gpu.toolchain import ALIGNMENT, SIMULATED, cuda, inline
 
 THREADS = 8 if SIMULATED else 256
-FLOATS: dict[type[np.generic], type[np.generic]] = {
+FLOATS: dict[Any, type[np.generic]] = {
     np.float16: np.float32,
+    bfloat16: np.float32,
     np.float32: np.float32,
     np.float64: np.float64,
 }
 """Types in memory, and the types of their arithmetic."""
-REGISTERS: dict[type[np.generic], int] = {np.float16: 64, np.float32: 48, np.float64: 64}
+REGISTERS: dict[Any, int] = {np.float16: 64, bfloat16: 64, np.float32: 48, np.float64: 64}
 """What a thread may use: for five blocks at a time on a processor, four of the wider types.
 
 Sixteen bytes are eight halves, which a thread holds as floats at the same time. Indices of 64 bits
 take `WIDE_REGISTERS` more.
 """
 WIDE_REGISTERS = 8
-GRADIENT_REGISTERS = {np.float16: 80, np.float32: 48, np.float64: 96}
+GRADIENT_REGISTERS = {np.float16: 80, bfloat16: 80, np.float32: 48, np.float64: 96}
 """What it may use for several gradients, which would spill: for three blocks, and two."""
 NARROW = 1 << 30
 """Axes and strides below this are indexed with 32 bits: a product of two takes one instruction."""
@@ -38,6 +39,11 @@ NARROW = 1 << 30
 def width(dtype: Any) -> int:
     """Elements of 16 bytes."""
     return ALIGNMENT // int(np.dtype(dtype).itemsize)
+
+
+def wide(dtype: Any) -> Any:
+    """What makes a number of the arithmetic of what lies in memory."""
+    return of_bits if dtype is bfloat16 else FLOATS[dtype]
 
 
 def registers(function: str, dtype: Any, index: Any = np.int32) -> int:
@@ -91,8 +97,8 @@ def text(
     real: Any = FLOATS[dtype]
     made = elements(real, uniform)
     # The simulator looks for the module among a kernel's globals.
-    names = {"cuda": cuda, "THREADS": THREADS, "storage": dtype, "real": real, "index": index}
-    names |= {"add": made["add"], **memory_access(dtype)}
+    names = {"cuda": cuda, "THREADS": THREADS, "real": real, "index": index}
+    names |= {"add": made["add"], "wide": wide(dtype), **memory_access(dtype)}
     if form.loop == "total":
         source = "\n".join(TOTAL)
     else:
@@ -147,7 +153,7 @@ class Kernel:
         self._kernel = toolchain.prepared(python, registers, stored.Kept(name))
         self._taken, self._memory, self._real = taken, np.dtype(dtype), np.dtype(FLOATS[dtype])
         real = self._real.char
-        layout = "".join(toolchain.KINDS[kind].replace("r", real) for kind in taken)
+        layout = "".join(toolchain.passed(kind).replace("r", real) for kind in taken)
         self._packing = struct.Struct(f"@{layout}")
         self._lock = threading.Lock()
         self._loaded: dict[int, tuple[Any, int]] = {}

@@ -6,7 +6,8 @@ Design:
 - How each operand is read is a part of the form: what is one number for all, be it an argument or
   in memory, is read before the loop, so that the trainable k of no axes costs no element anything.
 - Loops are `while`: for a `range` Numba divides first, to know how often it will go round.
-- `storage`, `real` and `index` are the types in memory, of the arithmetic and of indices.
+- `storage`, `real` and `index` are the types in memory, of the arithmetic and of indices; `wide`
+  makes a number of the arithmetic of what lies in memory.
 - An operand may have any name, so one of an index as well: a parameter k is p_k here.
 """
 
@@ -155,7 +156,7 @@ class Loops:
         ones = [name for name, kind in self._kinds().items() if kind == "one"]
         return [
             f"def {self.form.loop}({taken}):",
-            *(f"    {name}_all = real({name}[0])" for name in ones),
+            *(f"    {name}_all = wide({name}[0])" for name in ones),
         ]
 
     def _value(self, name: str, place: str) -> str:
@@ -165,7 +166,7 @@ class Loops:
             return name
         if kind == "one":
             return f"{name}_all"
-        return f"real({name}_0)" if kind == "point" else f"real({place})"
+        return f"wide({name}_0)" if kind == "point" else f"wide({place})"
 
     def _called(self, places: dict[str, str], lane: int) -> list[str]:
         values = [self._value(name, places[name]) for name in self.operands if name != "g"]

@@ -5,15 +5,21 @@
 #   and what they are asked for later comes after it.
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
+from s3s4 import _cpu
 from s3s4._gpu import driver, foreign, rows
+from s3s4._gpu.access import BFLOAT16
+from s3s4._gpu.casts import copied, promoted
 from s3s4._gpu.foreign import Operand
 from s3s4._gpu.kernels import FLOATS
 from s3s4._gpu.launches import launch
 from s3s4._gpu.sums import gradients
+
+NUMBERS = (int, float)
 
 
 def evaluate(
@@ -26,9 +32,9 @@ def evaluate(
     function : str
         Its name in the table.
     x : device array
-        With ``__cuda_array_interface__`` or DLPack's methods, of float16, float32 or float64.
+        With ``__cuda_array_interface__`` or DLPack's methods.
     parameters : sequence
-        Device arrays of the same dtype, or numbers.
+        Device arrays or numbers; the type of all is what NumPy promotes them to.
     outs : sequence of device array or None
         Where to put the results; None allocates arrays of x's library.
 
@@ -41,7 +47,7 @@ def evaluate(
     TypeError, ValueError
         If dtypes, shapes, devices or memory do not fit.
     """
-    first = _operand("x", x)
+    first = foreign.described("x", x)
     if driver.current_device() == first.device:
         return _evaluate(function, x, first, parameters, outs)
     with driver.on(first.device):
@@ -53,18 +59,42 @@ def _evaluate(
 ) -> tuple[Any, ...]:
     stream, shape = first.stream, first.shape
     given = [_parameter("a parameter", p, first) for p in parameters]
-    if any(p.shape not in ((), shape) for p in given):
-        shape = np.broadcast_shapes(shape, *(p.shape for p in given))
+    dtype = _dtype(function, first, given)
+    if any(np.shape(p) not in ((), shape) for p in given):
+        shape = np.broadcast_shapes(shape, *map(np.shape, given))
     arrays = [first, *given]
-    results = tuple([foreign.like(x, first, shape) if out is None else out for out in outs])
-    targets = [_operand("out", result, first) for result in results]
+    results = tuple([foreign.like(x, first, shape, dtype) if o is None else o for o in outs])
+    targets = [_target(result, first, dtype) for result in results]
     for out, target in zip(outs, targets, strict=True):
         if out is not None:
             _require_room(target, shape, [*arrays, *targets])
     others, is_awaited = _before([*arrays, *targets], stream)
-    launch(function, arrays, targets, 1, stream)
+    with ExitStack() as copies:
+        launch(function, _settled(arrays, dtype, copies, stream), targets, 1, stream)
     _after(others, is_awaited, stream)
     return results
+
+
+def _dtype(function: str, first: Operand, others: Sequence[Any]) -> Any:
+    """The type in which a function is computed: that of all arrays, or what NumPy makes of them."""
+    dtype = first.dtype
+    if dtype.type in FLOATS and all(type(one) in NUMBERS or one.dtype == dtype for one in others):
+        return dtype
+    kinds = [type(one) if type(one) in NUMBERS else one.dtype for one in (first, *others)]
+    return promoted(_cpu.ufuncs[function], kinds)
+
+
+def _settled(arrays: Sequence[Any], dtype: Any, copies: ExitStack, stream: int) -> list[Any]:
+    """Arrays in one type, copied where they have another, and numbers in that of the arithmetic."""
+    number = FLOATS[dtype.type] if dtype == BFLOAT16 else dtype.type
+    return [
+        number(one)
+        if not isinstance(one, Operand)
+        else one
+        if one.dtype == dtype
+        else copies.enter_context(copied(one, dtype, stream))
+        for one in arrays
+    ]
 
 
 def _require_room(target: Operand, shape: tuple[int, ...], arrays: Sequence[Any]) -> None:
@@ -99,29 +129,28 @@ def _after(others: set[int], is_awaited: bool, stream: int) -> None:
         driver.synchronize(stream)
 
 
-def _operand(name: str, value: Any, first: Operand | None = None) -> Operand:
-    """A device array as a kernel takes it: of the dtype and device of the first."""
-    if first is None:
-        found = foreign.described(name, value)
-        if getattr(found.dtype, "type", None) not in FLOATS:
-            raise TypeError(
-                f"on the GPU {name} must be of float16, float32 or float64, not {found.dtype}"
-            )
-        return found
+def _operand(name: str, value: Any, first: Operand) -> Operand:
+    """A device array as a kernel takes it, on the device of the first."""
     found = foreign.described(name, value, first.stream)
     if found.device != first.device:
         raise ValueError(f"{name} is on another GPU than x")
-    if found.dtype != first.dtype:
-        raise TypeError(f"on the GPU {name} must be of {first.dtype}, not {found.dtype}")
+    return found
+
+
+def _target(value: Any, first: Operand, dtype: Any) -> Operand:
+    """An output, which is of the result's type."""
+    found = _operand("out", value, first)
+    if found.dtype != dtype:
+        raise TypeError(f"on the GPU out must be of {dtype}, not {found.dtype}")
     return found
 
 
 def _parameter(name: str, value: Any, first: Operand) -> Any:
-    """A device array as a kernel takes it, or a number of its dtype."""
+    """A device array as a kernel takes it, or a number."""
     if isinstance(value, (int, float, np.generic)):
-        return first.dtype.type(value)
+        return int(value) if type(value) is bool else value
     if isinstance(value, np.ndarray) and not value.ndim:
-        return first.dtype.type(value[()])
+        return value[()]
     return _operand(name, value, first)
 
 
@@ -168,21 +197,35 @@ def backward(name: str, grad_output: Any, x: Any, parameters: Sequence[Any]) -> 
     TypeError, ValueError
         If dtypes, shapes or devices do not fit.
     """
-    function = f"{name}_backward"
-    first = _operand("x", x)
+    first = foreign.described("x", x)
     with driver.on(first.device):
         shape, stream = first.shape, first.stream
         gradient = _operand("grad_output", grad_output, first)
         given = [_parameter("a parameter", p, first) for p in parameters]
-        shapes = [a.shape for a in (gradient, *given) if a.shape not in ((), shape)]
+        dtype = _of_product(_dtype(name, first, given), gradient)
+        shapes = [np.shape(a) for a in (gradient, *given) if np.shape(a) not in ((), shape)]
         if shapes and np.broadcast_shapes(shape, *shapes) != shape:
             raise ValueError("on the GPU x must have the shape of the result")
-        result = [foreign.like(x, first, v.shape) for v in (first, *given)]
-        targets = [_operand("out", r, first) for r in result]
-        others, is_awaited = _before([first, gradient, *given, *targets], stream)
-        gradients(function, [gradient, first, *given], targets, stream)
+        result = [foreign.like(x, first, np.shape(v), dtype) for v in (first, *given)]
+        targets = [_target(r, first, dtype) for r in result]
+        arrays = [gradient, first, *given]
+        others, is_awaited = _before([*arrays, *targets], stream)
+        with ExitStack() as copies:
+            settled = _settled(arrays, dtype, copies, stream)
+            gradients(f"{name}_backward", settled, targets, stream)
         _after(others, is_awaited, stream)
     return tuple(result)
+
+
+def _of_product(dtype: Any, gradient: Operand) -> Any:
+    """The type of a gradient: that of the values, or a wider one of the incoming gradient."""
+    if gradient.dtype == dtype:
+        return dtype
+    kinds = [np.dtype(np.float32) if one == BFLOAT16 else one for one in (dtype, gradient.dtype)]
+    found = np.result_type(*kinds)
+    if found.type not in FLOATS:
+        raise TypeError(f"a GPU computes float16, float32 and float64, not {found}")
+    return found
 
 
 def over_rows(function: str, values: Sequence[Any], axes: Sequence[int], out: Any) -> Any:
@@ -209,9 +252,10 @@ def over_rows(function: str, values: Sequence[Any], axes: Sequence[int], out: An
         If dtypes, shapes, devices, memory or layouts do not fit.
     """
     x = values[-1]
-    first = _operand("x", x)
+    first = foreign.described("x", x)
     with driver.on(first.device):
         shape, stream = first.shape, first.stream
+        dtype = _dtype(function.removesuffix("_vjp"), first, [])
         arrays = [*(_operand("grad_output", one, first) for one in values[:-1]), first]
         try:
             fits = np.broadcast_shapes(shape, arrays[0].shape) == shape
@@ -221,11 +265,15 @@ def over_rows(function: str, values: Sequence[Any], axes: Sequence[int], out: An
             raise ValueError(
                 f"grad_output of shape {arrays[0].shape} does not fit the output's {shape}"
             )
-        result = foreign.like(x, first, shape) if out is None else out
-        target = _operand("out", result, first)
+        if len(arrays) > 1:
+            dtype = _of_product(dtype, arrays[0])
+        result = foreign.like(x, first, shape, dtype) if out is None else out
+        target = _target(result, first, dtype)
         if out is not None:
             _require_room(target, shape, arrays)
         others, is_awaited = _before([*arrays, target], stream)
-        rows.launch(function, arrays, target, axes, stream)
+        with ExitStack() as copies:
+            settled = _settled(arrays, dtype, copies, stream)
+            rows.launch(function, settled, target, axes, stream)
         _after(others, is_awaited, stream)
     return result

@@ -107,7 +107,7 @@ class RowLoops:
         reads, reductions, _ = self.phases[phase]
         terms = [f"term{i}" for i in range(len(reductions))] or ["result"]
         arguments = [
-            *(f"real(get({name}, {listed(AXES)}))" for name in reads),
+            *(f"wide(get({name}, {listed(AXES)}))" for name in reads),
             *self._values(phase),
         ]
         taken = [f"put(out0, {listed(AXES)}, result)"]

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from s3s4 import _rows_gpu
-from s3s4._gpu.access import memory_access
+from s3s4._gpu.access import bfloat16, memory_access
 from s3s4._gpu.axes import broadcast_strides, joined, padded
 from s3s4._gpu.foreign import Operand, contiguous
-from s3s4._gpu.kernels import FLOATS, THREADS, Kernel
+from s3s4._gpu.kernels import FLOATS, THREADS, Kernel, wide
 from s3s4._gpu.launches import index_type, steps_of
 from s3s4._gpu.loops import AXES
 from s3s4._gpu.primitives import primitives
@@ -27,7 +27,7 @@ from s3s4._gpu.workspace import borrowed
 
 WARP, SHORT = 32, 1 << 10
 PIECE, MOST_PIECES = 1 << 13, 1 << 9
-REGISTERS = {np.float16: 64, np.float32: 64, np.float64: 80}
+REGISTERS = {np.float16: 64, bfloat16: 64, np.float32: 64, np.float64: 80}
 """What a thread may use."""
 
 
@@ -70,7 +70,8 @@ def text(function: str, form: str, dtype: Any, index: Any = np.int32) -> Any:
     real: Any = FLOATS[dtype]
     # The simulator looks for the module among a kernel's globals.
     names = {"cuda": cuda, "THREADS": THREADS, "real": real, "index": index, "min": min}
-    names |= {"lowest": real(-np.inf), **elements(real), **memory_access(dtype)}
+    names |= {"lowest": real(-np.inf), **elements(real)}
+    names |= {"wide": wide(dtype), **memory_access(dtype)}
     source = loops(function).text(form)
     exec(compile(source, f"<{function} {form}>", "exec"), names)  # text of row_loops.py's own
     return names[form]

@@ -20,8 +20,8 @@ from s3s4._gpu import toolchain
 from s3s4._measured import cache as _cache
 
 SOURCES = (
-    "_formulas_gpu", "_rows_gpu", "_gpu.access", "_gpu.kernels", "_gpu.loops", "_gpu.primitives",
-    "_gpu.row_loops", "_gpu.rows", "_gpu.toolchain",
+    "_formulas_gpu", "_rows_gpu", "_gpu.access", "_gpu.casts", "_gpu.kernels", "_gpu.loops",
+    "_gpu.primitives", "_gpu.row_loops", "_gpu.rows", "_gpu.toolchain",
 )  # fmt: skip
 
 

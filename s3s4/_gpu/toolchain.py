@@ -61,6 +61,13 @@ KINDS = {"n": "q", "wide": "q", "narrow": "i", "real": "r"} | {
 An array is two addresses that are 0 here, the number of its elements, the bytes of one, its
 address, and its lengths and strides.
 """
+
+
+def passed(kind: str) -> str:
+    """How an argument of a kind is passed; a view may name a type of its own behind a colon."""
+    return KINDS[kind.partition(":")[0]]
+
+
 _MANTISSAS = {32: 23, 64: 52}
 
 
@@ -177,14 +184,15 @@ if SIMULATED:
 
         def call(grid: Any, threads: int, values: Sequence[Any]) -> None:
             left, arguments = list(values), []
-            for kind in taken:
+            for given in taken:
+                kind, _, own = given.partition(":")
                 axes = _AXES.get(kind)
                 if axes is None:
                     value = left.pop(0)
                     arguments.append(real.type(value) if kind == "real" else value)
                     continue
                 place, rest = left[4], left[5 : 5 + 2 * axes]
-                dtype = real if kind == "sums" else memory
+                dtype = np.dtype(own) if own else real if kind == "sums" else memory
                 arguments.append(array(dtype, place, rest[:axes], rest[axes:]))
                 del left[: 5 + 2 * axes]
             with np.errstate(all="ignore"):
@@ -194,7 +202,13 @@ if SIMULATED:
 
 else:
     _NUMBERS = {"n": types.int64, "wide": types.int64, "narrow": types.int32}
-    _FLOATS = {np.dtype(name): getattr(types, name) for name in ("float16", "float32", "float64")}
+    _TYPES = {np.dtype(bool): types.boolean} | {
+        np.dtype(name): getattr(types, name)
+        for name in (
+            "float16", "float32", "float64", "int8", "int16", "int32", "int64",
+            "uint8", "uint16", "uint32", "uint64",
+        )
+    }  # fmt: skip
 
     def pointer(array: Any) -> int:
         """The address of an array of Numba's."""
@@ -229,12 +243,13 @@ else:
 
     def argument_types(taken: Sequence[str], memory: Any, real: Any) -> Iterator[Any]:
         """Numba's types of arguments of some kinds."""
-        for kind in taken:
+        for given in taken:
+            kind, _, own = given.partition(":")
             axes = _AXES.get(kind)
             if axes is None:
-                yield _NUMBERS.get(kind, _FLOATS[real])
+                yield _NUMBERS.get(kind, _TYPES[real])
             else:
-                dtype = _FLOATS[real if kind == "sums" else memory]
+                dtype = _TYPES[np.dtype(own) if own else real if kind == "sums" else memory]
                 yield types.Array(dtype, axes, "A" if kind == "view" else "C")
 
     def loaded(kernel: Any, taken: Sequence[str], memory: Any, real: Any) -> Any:

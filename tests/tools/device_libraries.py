@@ -4,6 +4,7 @@ On a device, or on the one that is not there (fakecuda). Their streams do not wa
 """
 
 import ctypes
+import types
 
 import numpy as np
 from cuda.bindings import driver
@@ -120,6 +121,50 @@ class DLPack:
             [ctypes.c_void_p, ctypes.c_char_p] * 1 + [ctypes.c_void_p],
         )
         return new(ctypes.addressof(made), b"dltensor", None)
+
+
+class Tensor:
+    """A tensor of torch's over an array of Numba's; bfloat16 is 16 bits there."""
+
+    __module__ = "torch"
+    requires_grad = False
+    device = types.SimpleNamespace(index=0)
+
+    def __init__(self, array, dtype):
+        self.array, self.dtype, self.shape = array, f"torch.{dtype}", array.shape
+        self.ndim = array.ndim
+
+    @property
+    def __cuda_array_interface__(self):
+        raise AssertionError("torch's has no name for bfloat16")
+
+    def __dlpack_device__(self):
+        return DLPACK_CUDA, 0
+
+    def data_ptr(self):
+        return self.array.device_ctypes_pointer.value
+
+    def stride(self):
+        return tuple(step // self.array.dtype.itemsize for step in self.array.strides)
+
+    def element_size(self):
+        return self.array.dtype.itemsize
+
+    def new_empty(self, shape, dtype):
+        name = str(dtype).partition(".")[2]
+        memory = "uint16" if name == "bfloat16" else name
+        return Tensor(cuda.device_array(shape, memory), name)
+
+
+def torch_of(on):
+    """Torch as far as it is asked for, with a current stream."""
+    torch = types.ModuleType("torch")
+    current = types.SimpleNamespace(cuda_stream=int(on))
+    torch.cuda = types.SimpleNamespace(current_stream=lambda device: current)
+    torch.empty_like = lambda array, dtype: array.new_empty(array.shape, dtype)
+    for name in ("bfloat16", "float16", "float32", "float64"):
+        setattr(torch, name, f"torch.{name}")
+    return torch
 
 
 def read(array, on=0):

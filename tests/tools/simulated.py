@@ -462,11 +462,12 @@ def device_arrays():
         lambda: s3s4.s4(there, x),
         lambda: s3s4.s4(there, out=x),
         lambda: s3s4.s4(there, where=True),
-        lambda: s3s4.s4(cuda.to_device(np.arange(3))),
-        lambda: s3s4.s4(there, cuda.to_device(x.astype(float))),
+        lambda: s3s4.s4(cuda.to_device(np.arange(3) * 1j)),
     ):
         with pytest.raises(TypeError):
             wrong()
+    wide = s3s4.s4(there, cuda.to_device(np.full(20, 2.0)))
+    assert_close(wide.copy_to_host(), s3s4.s4(x, np.full(20, 2.0)))
     same = cuda.to_device(x)
     assert s3s4.s4(same, out=same) is same
     assert_close(same.copy_to_host(), s3s4.s4(x))

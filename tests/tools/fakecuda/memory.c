@@ -48,6 +48,24 @@ Result cuMemFree(uint64_t address) {
     used -= block->size;
     return SUCCESS;
 }
+/* Both in the order of a stream; the address is there at once. */
+Result cuMemAllocAsync(uint64_t *address, size_t size, const void *stream) {
+    ENTER;
+    if (!stream_of(stream, device())) return INVALID_HANDLE;
+    return allocated(address, size, 0);
+}
+Result cuMemFreeAsync(uint64_t address, const void *handle) {
+    ENTER;
+    Stream *stream = stream_of(handle, device());
+    const Block *block = find(address);
+    if (!stream) return INVALID_HANDLE;
+    if (!block) return INVALID_VALUE;
+    used -= block->size;
+    Work *work = new_work(FREE);
+    work->to = address;
+    enqueue(stream, work);
+    return SUCCESS;
+}
 static int is_pinned(const void *start, uint64_t size) {
     for (int i = 0; i < PINNED; i++)
         if ((uint64_t)start - pinned[i].start + size <= pinned[i].size &&

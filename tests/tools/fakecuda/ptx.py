@@ -250,7 +250,7 @@ class Kernel:
         exact = not modifiers
         if to_integer and from_integer and exact:
             return f"({C_TYPES[to]}){value}"
-        if (to, op.kind) == ("f32", "f16") and exact:
+        if to in ("f32", "f64") and op.kind == "f16" and exact:
             return f"float_from_half({value})"
         if (to, op.kind, modifiers) == ("f16", "f32", ["rn"]):
             return f"half_from_float({value})"

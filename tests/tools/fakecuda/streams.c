@@ -42,6 +42,7 @@ void finish(Work *work) {
     case COPY_OUT: fake_read(work->host, work->from, work->size); break;
     case MOVE: fake_move(work->to, work->from, work->size); break;
     case FILL: fake_fill(work->to, work->value, work->width, work->size); break;
+    case FREE: fake_free(work->to); break;
     case LAUNCH:
         fake_launch(work->kernel->run, &work->grid, &work->block, work->parameters,
                     (int)settings.reciprocal_off, work->device);

@@ -13,7 +13,7 @@ typedef struct Kernel {
     const char *name;
 } Kernel;
 
-typedef enum { MARK, COPY_IN, COPY_OUT, MOVE, FILL, LAUNCH } Kind;
+typedef enum { MARK, COPY_IN, COPY_OUT, MOVE, FILL, FREE, LAUNCH } Kind;
 
 typedef struct Work Work;
 typedef struct Waits {
