@@ -47,4 +47,6 @@ def show_config() -> None:
     numpy      ...
     """
     for name, value in build_config().items():
+        if name == "openmp" and value is None:
+            value = "none: everything runs on one thread"
         print(f"{name:10} {', '.join(value) if isinstance(value, list) else value}")

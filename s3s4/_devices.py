@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from s3s4._errors import GPUUnavailable
+from s3s4._extras import to_install
 
 OLDEST_DRIVER = 12000
 NO_DEVICE = 100  # what cuInit says where there is none
@@ -116,7 +117,7 @@ def lose(error: Exception) -> None:
 def _find() -> None:
     try:
         if importlib.util.find_spec("numba_cuda") is None:
-            raise GPUUnavailable("numba-cuda is not installed (pip install 's3s4[gpu]')")
+            raise GPUUnavailable(f"numba-cuda is not installed: {to_install('gpu')}")
         if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "0":
             _ask_driver()
         _state.is_there = True

@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from s3s4._extras import to_install
+
 try:
     import onnx
 except ImportError as error:
     raise ImportError(
-        "s3s4.onnx needs onnx >= 1.17, which is not installed: pip install s3s4[onnx]"
+        f"s3s4.onnx needs onnx >= 1.17, which is not installed: {to_install('onnx')}"
     ) from error
 
 from onnx import helper, numpy_helper

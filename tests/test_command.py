@@ -192,7 +192,9 @@ def test_missing_extra(module, command):
         runpy.run_module("s3s4", run_name="__main__")
     """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True)
-    expected = f"s3s4: {module} is missing; install it with: pip install 's3s4[cli]'\n"
+    expected = (
+        f"s3s4: {module} is missing; install it with: pip install '.[cli]' (in a clone of s3s4)\n"
+    )
     assert (result.returncode, result.stderr.decode()) == (2, expected)
 
 

@@ -19,6 +19,17 @@ def version():
     return re.search(r"^  version: '(.*)',$", (ROOT / "meson.build").read_text("utf-8"), re.M)[1]
 
 
+def test_one_place_says_how_an_extra_is_installed():
+    """So that one line changes when the package is on an index; each extra said is there."""
+    texts = {path: path.read_text("utf-8") for path in (ROOT / "s3s4").rglob("*.py")}
+    assert [p.name for p, text in texts.items() if re.search(r"pip install \S*\[", text)] == [
+        "_extras.py"
+    ]
+    said = re.findall(r"to_install\([\"'](\w+)[\"']\)", "".join(texts.values()))
+    assert said
+    assert set(said) <= PROJECT["project"]["optional-dependencies"].keys()
+
+
 @pytest.fixture
 def release(tmp_path):
     """Return what runs .ci/release on a copy whose changelog has the version's date."""

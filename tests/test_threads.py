@@ -51,6 +51,14 @@ def threads_from_few():
         _cpu.set_parallel_size("s4", dtype, size)
 
 
+def test_a_build_without_openmp_says_that_it_has_one_thread():
+    """As Apple's clang makes it without libomp; the variant without OpenMP is such a build."""
+    shown = python("import s3s4; s3s4.show_config()", S3S4_ISA="serial").stdout
+    assert "openmp     none: everything runs on one thread\n" in shown
+    if s3s4.build_config()["openmp"]:
+        assert "none: " not in python("import s3s4; s3s4.show_config()").stdout
+
+
 # --- Bits ----------------------------------------------------------------------------------------
 
 # Half of these elements are still worth several threads, where few are.

@@ -15,6 +15,7 @@ import s3s4
 from s3s4 import _devices
 from s3s4._activation import elementwise
 from s3s4._command.streams import writing
+from s3s4._extras import to_install
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +31,7 @@ PLACES = {
     "--pkgconfigdir": (s3s4.get_pkgconfig_dir(), "Show the folder of s3s4.pc, and exit."),
 }
 """What the builds of others ask for."""
-INSTALL = "is missing; install it with: pip install 's3s4[cli]'"
+INSTALL = f"is missing; install it with: {to_install('cli')}"
 
 try:
     import click

@@ -1,5 +1,7 @@
 """JAX, new enough, or one line that says what is missing."""
 
+from s3s4._extras import to_install
+
 OLDEST = (0, 7)
 
 try:
@@ -7,7 +9,7 @@ try:
 except ImportError as error:
     raise ImportError(
         f"s3s4.jax needs JAX >= {OLDEST[0]}.{OLDEST[1]}, which is not installed: "
-        "pip install s3s4[jax]"
+        f"{to_install('jax')}"
     ) from error
 
 if jax.__version_info__[:2] < OLDEST:

@@ -252,7 +252,7 @@ def test_jax_is_loaded_by_its_module_alone():
     missing = "import sys; sys.modules['jax'] = None"
     for module in ("s3s4.jax", "s3s4.jax_kernels"):
         for before, reason in (
-            (missing, "which is not installed: pip install s3s4[jax]"),
+            (missing, "which is not installed: pip install '.[jax]' (in a clone of s3s4)"),
             (old, "not 0.4.30"),
         ):
             done = python(f"{before}; import {module}", check=False)

@@ -271,7 +271,7 @@ def test_names_of_keras_stay_its_own():
 def test_keras_is_loaded_by_its_module_alone():
     missing = python("import sys; sys.modules['keras'] = None; import s3s4.keras", check=False)
     assert "s3s4.keras needs Keras >= 3.8 and the backend it is set to, of which" in missing.stderr
-    assert "keras is not installed: pip install s3s4[keras]" in missing.stderr
+    assert "keras is not installed: pip install '.[keras]'" in missing.stderr
     old = python("import keras; keras.__version__ = '3.7.0'; import s3s4.keras", check=False)
     last = old.stderr.strip().splitlines()[-1]
     assert last == "ImportError: s3s4.keras needs Keras >= 3.8, not 3.7.0"

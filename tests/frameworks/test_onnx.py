@@ -117,7 +117,8 @@ def test_onnx_is_loaded_by_its_module_alone():
     missing = python("import sys; sys.modules['onnx'] = None; import s3s4.onnx", check=False)
     last = missing.stderr.strip().splitlines()[-1]
     assert last == (
-        "ImportError: s3s4.onnx needs onnx >= 1.17, which is not installed: pip install s3s4[onnx]"
+        "ImportError: s3s4.onnx needs onnx >= 1.17, which is not installed: "
+        "pip install '.[onnx]' (in a clone of s3s4)"
     )
     old = python("import onnx; onnx.__version__ = '1.16.2'; import s3s4.onnx", check=False)
     last = old.stderr.strip().splitlines()[-1]
