@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -108,3 +108,13 @@ def calm_race(
             break
     assert best is not None
     return best
+
+
+def calm_for(seconds: float) -> Callable[..., tuple[dict[str, Timing], float]]:
+    """Return a `calm_race` that runs each race but once when so many seconds have passed."""
+    end = time.monotonic() + seconds
+
+    def calm(*arguments: Any, **options: Any) -> tuple[dict[str, Timing], float]:
+        return calm_race(*arguments, tries=TRIES if time.monotonic() < end else 1, **options)
+
+    return calm

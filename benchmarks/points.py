@@ -31,10 +31,16 @@ def threads_pay(effort: Effort) -> Iterator[Verdict]:
     """Point 1: threads pay from 4096 elements, and harm at no size, however busy the machine."""
     job = Job.make("s4", "float64", 4096)
     call = partial(s3s4.s4, job.x, K, out=job.out[0])
-    watch = load.Watch()
-    _, figure = sweep.compare(call, sweep.Effort(41, 0.004, 2.0))
+    tried = []
+    for _ in range(load.TRIES):
+        watch = load.Watch()
+        _, figure = sweep.compare(call, sweep.Effort(41, 0.004, 2.0))
+        tried.append((watch.others, figure))
+        if tried[-1][0] <= load.DISTURBED:
+            break
+    others, figure = min(tried, key=lambda pair: pair[0])
     target = f"S4, float64, n = 4096: {of_threads(threads.limit())} / 1 thread"
-    yield Verdict("1", target, 0.75, "x", figure, watch.others)
+    yield Verdict("1", target, 0.75, "x", figure, others)
     for way in sweep.WAYS:
         for dtype in FLOATS:
             watch = load.Watch()

@@ -7,6 +7,7 @@ is taken from those of others, which is said beside it.
 """
 
 import json
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -84,7 +85,7 @@ def where(described: dict[str, Any]) -> str:
 def brief(described: dict[str, Any]) -> str:
     """Name the machine in the README."""
     versions = described["versions"]
-    return (
+    text = (
         f"10^7 elements, {described['threads']} threads, {described['processor']} (a virtual"
         f" machine), variant {described['s3s4']['variant']}, {described['s3s4']['compiler']},"
         f" Python {described['python']}, NumPy {versions['numpy']}, torch {versions['torch']},"
@@ -93,6 +94,7 @@ def brief(described: dict[str, Any]) -> str:
         " torch.compile and jax.jit make a new output in every call; *copy* moves the same bytes"
         " and computes nothing. By `make bench ARGS=questions`, which says what it lacks:"
     )
+    return textwrap.fill(text, 104, break_on_hyphens=False)
 
 
 def run(quick: bool, names: Sequence[str]) -> None:

@@ -31,5 +31,5 @@ def store(section: str, content: Any) -> None:
     results = load(file)
     results[section] = {"machine": machine.describe(), "content": content}
     file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    file.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
     print(f"written: {file}")

@@ -40,11 +40,7 @@ def run(quick: bool, names: Sequence[str]) -> None:
         known = ", ".join(points.POINTS)
         raise SystemExit(f"no point {', '.join(sorted(unknown))}: {known}")
     begin = time.monotonic()
-
-    def calm(*arguments: Any, **options: Any) -> Any:
-        is_late = quick or time.monotonic() - begin > REPEATING
-        return load.calm_race(*arguments, tries=1 if is_late else load.TRIES, **options)
-
+    calm = load.calm_for(0.0 if quick else REPEATING)
     spent = replace(effort.QUICK if quick else effort.FULL, calm=calm)
     before = load.before()
     print(*machine.lines(machine.describe()), f"before: {before}", sep="\n")
