@@ -33,7 +33,7 @@ gpu-check: .venv-gpu-check/installed
 	.venv-gpu-check/bin/python tests/tools/gpu_check.py $(ARGS)
 gpu: .venv-gpu-check/installed
 	PYTHONSAFEPATH=1 .venv-gpu-check/bin/python -m pytest -q -m "slow or not slow" \
-	    tests/test_fakecuda.py tests/test_fakecuda_driver.py $(ARGS)
+	    tests/test_fakecuda.py tests/test_fakecuda_driver.py tests/test_short_floats.py $(ARGS)
 	PYTHONSAFEPATH=1 .venv-gpu-check/bin/python tests/tools/fakecuda/run.py \
 	    .venv-gpu-check/bin/python -m pytest -q -m gpu tests/test_streams.py \
 	    tests/test_on_card.py tests/test_layouts_on_card.py tests/test_card_types.py $(ARGS)

@@ -28,7 +28,7 @@ import nodes  # noqa: E402
 from codegen import derive  # noqa: E402
 from codegen.derive import derivative  # noqa: E402
 from codegen.family import MAX_PARAMETERS, Family, family  # noqa: E402
-from codegen.ir import ARITHMETIC, CHEAP, COMPARISONS, COSTLY  # noqa: E402
+from codegen.ir import ARITHMETIC, CHEAP, COMPARISONS, COSTLY, FORMS, PRODUCTS, Node, number  # noqa: E402
 from codegen.ir import read as variable  # noqa: E402
 from codegen.phases import phases  # noqa: E402
 from codegen.read import Formulas  # noqa: E402
@@ -363,6 +363,7 @@ def test_the_functions_of_the_gpu_are_those_of_the_nodes():
     names: dict[str, object] = {}
     exec(gpu.module(family(FORMULAS)), names)
     known = nodes.OPERATIONS | {"divide": nodes.OPERATIONS["div"]}
+    known |= {f"{op}{form}": known[op] for op in PRODUCTS & known.keys() for form in FORMS}
     elements = names["elements"](lambda function: function, mp.mpf, known)
     for function in family(FORMULAS).functions:
         inputs = {name: mp.mpf(2) ** -i for i, name in enumerate(function.inputs)}
@@ -370,6 +371,15 @@ def test_the_functions_of_the_gpu_are_those_of_the_nodes():
         given = [inputs[name] for name in function.inputs if name != "g"]
         found = elements[f"{function.name}_element"](*given)
         assert (found if isinstance(found, tuple) else (found,)) == expected, function.name
+
+
+def test_a_factor_that_an_element_decides_is_not_uniform():
+    u, k = variable("x"), variable("k")
+    Node("unscaled_product_uniform", number("0.5"), u)
+    Node("unscaled_product_shared", Node("abs", k), u)
+    for form in FORMS:
+        with pytest.raises(TypeError, match="no element decides"):
+            Node(f"unscaled_product{form}", Node("mul", number("0.5"), u), u)
 
 
 def test_array_expressions_are_the_functions():

@@ -21,7 +21,7 @@ if sys.platform != "linux" or platform.machine() != "x86_64" or not shutil.which
 
 from fakecuda import device
 from fakecuda.ptx import Kernel, Refused
-from support import outputs
+from support import assert_neighbours, outputs
 
 HEAD = """
 .version 8.0
@@ -230,7 +230,7 @@ INSTRUCTIONS = {
 }
 
 
-def computed(kind, instructions, reciprocal_off=0):
+def computed(kind, instructions, approximation_off=0):
     """All pairs of numbers, and for each of the instructions what it makes of them."""
     x, y = (a.ravel().astype(kind) for a in np.meshgrid(REALS, REALS))
     short = {"float32": "f32", "float64": "f64"}[kind]
@@ -261,7 +261,7 @@ def computed(kind, instructions, reciprocal_off=0):
 """
     out = device.Array.room((len(instructions), x.size), kind)
     given = [device.Array.of(x), device.Array.of(y), out]
-    device.launch(ptx, (1,), (x.size,), given, reciprocal_off)
+    device.launch(ptx, (1,), (x.size,), given, approximation_off)
     assert not device.complaints()
     return x, y, out.to_host()
 
@@ -312,6 +312,8 @@ def assert_close(actual, expected):
     """Equal bits; where arithmetic is in float32, whose reciprocals differ, nearly."""
     if actual.dtype == np.float32:
         np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-6)
+    elif actual.dtype == np.float16:
+        assert_neighbours(actual, expected)
     else:
         np.testing.assert_array_equal(actual, expected)
 

@@ -9,6 +9,7 @@ import pytest
 import s3s4
 from fakecuda import driver
 from s3s4 import _devices
+from support import assert_neighbours
 
 pytestmark = pytest.mark.gpu
 
@@ -96,11 +97,13 @@ def examples(case, dtype):
 
 
 def assert_close(there, expected):
-    """Equal bits, but for float32, whose reciprocals are the card's own."""
+    """Equal bits, but for what is computed in float32, where approximations are the card's own."""
     found = np.asarray(there.copy_to_host())
     assert found.shape == np.shape(expected)
     if found.dtype == np.float32:
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+    elif found.dtype == np.float16:
+        assert_neighbours(found, expected)
     else:
         np.testing.assert_array_equal(found, expected)
 

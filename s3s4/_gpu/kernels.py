@@ -53,7 +53,7 @@ def registers(function: str, dtype: Any, index: Any = np.int32) -> int:
 
 
 @cache
-def elements(real: Any, uniform: bool) -> dict[str, Any]:
+def elements(real: Any, uniform: bool, is_short: bool) -> dict[str, Any]:
     """The device functions of one element, and the primitives they are made of, for a type.
 
     Parameters
@@ -62,13 +62,15 @@ def elements(real: Any, uniform: bool) -> dict[str, Any]:
         That of the arithmetic.
     uniform : bool
         Whether parameters are numbers of usual size.
+    is_short : bool
+        Whether results are rounded to eleven bits or fewer.
 
     Returns
     -------
     dict
     """
     made: Any = _formulas_gpu.elements  # generated, without types
-    known = primitives(real, uniform)
+    known = primitives(real, uniform, is_short)
     return {**known, **made(inline, real, known)}
 
 
@@ -95,7 +97,9 @@ def text(
     callable
     """
     real: Any = FLOATS[dtype]
-    made = elements(real, uniform)
+    # Terms of second derivatives cancel where the others' do not, and they are asked for seldom.
+    is_second = function in _formulas_gpu.SECOND_DERIVATIVES
+    made = elements(real, uniform, np.dtype(dtype).itemsize == 2 and not is_second)
     # The simulator looks for the module among a kernel's globals.
     names = {"cuda": cuda, "THREADS": THREADS, "real": real, "index": index}
     names |= {"add": made["add"], "wide": wide(dtype), **memory_access(dtype)}

@@ -4,6 +4,9 @@ Design:
 - A primitive is a device function of one type; its text is the same for the compiler and for the
   simulator. Constants are closed over as numbers of the type, or a float would become a double.
 - Polynomials and caps are the CPU's, step by step: the CPU's accuracy is the GPU's.
+- What is rounded to eleven bits or fewer in the end takes the card's own approximations of 2^x and
+  1 / x, and no corrections: their errors, of two units of a float and of one, are a thousandth of
+  what rounding loses, but where terms cancel.
 """
 
 import math
@@ -12,7 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from s3s4._formulas_gpu import polynomials
-from s3s4._gpu.toolchain import fused_operation, inline, power_of_two_by, reciprocal
+from s3s4._gpu.toolchain import (
+    approximate_exp2,
+    fused_operation,
+    inline,
+    power_of_two_by,
+    reciprocal,
+)
 
 
 class Constants(NamedTuple):
@@ -67,7 +76,7 @@ CONSTANTS = {
 }
 
 
-def primitives(real: Any, uniform: bool) -> dict[str, Any]:
+def primitives(real: Any, uniform: bool, is_short: bool) -> dict[str, Any]:
     """The primitives of formulas.py, a fused a b + c and a compensated addition, for a type.
 
     Parameters
@@ -76,6 +85,8 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         float32 or float64.
     uniform : bool
         Whether parameters are at most `Constants.uniform`, as those shared by a launch are.
+    is_short : bool
+        Whether results are rounded to eleven bits or fewer.
 
     Returns
     -------
@@ -102,6 +113,7 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
     larger, smaller = real(256 * c.factor), real(1 / (256 * c.factor))
     exponents = tuple([real(count) for count in (32, 16, 8, 4, 2, 1)])
     powers = tuple([real(2.0**count) for count in (32, 16, 8, 4, 2, 1)])
+    scale_exponent = real(64)
     expm1_cap = real(44.0 if real is np.float64 else 20.0)
 
     fma, power_of_two = fused_operation(real), power_of_two_by(real)
@@ -113,7 +125,13 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
     atanh_ratio, tanh_rest = parts["atanh_rest"], parts["tanh_ratio"]
     normal_part, sine_rest = parts["tail_ratio"], parts["sine_rest"]
 
-    if real is np.float32:
+    if is_short:
+
+        @inline
+        def divide(a: Any, b: Any) -> Any:
+            return a * reciprocal(b)
+
+    elif real is np.float32:
         # Denominators of formulas.py are neither tiny nor huge: no operand needs the care that
         # takes the compiler's own division twice as long. With 1 / b to within a unit in the last
         # place the correction leaves half a unit of error. It is NaN where b is infinite.
@@ -139,16 +157,32 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         return (zero if abs(y) < smallest else y) * unit
 
     @inline
-    def unscaled_product(k: Any, y: Any) -> Any:
+    def unscaled_product_of_any(k: Any, y: Any) -> Any:
         return (k * unit) * y if abs(k) > limit else unscaled(k * y)
 
     @inline
-    def exp_neg(u: Any) -> Any:
-        v = exp_cap if exp_cap < u else u
-        z = fma(-v, log2e, shifter)
-        n = z - shifter
-        f = fma(-v, log2e_rest, fma(-v, log2e, -n))
-        return exp2(f) * power_of_two(z)
+    def unscaled_product_of_uniform(k: Any, y: Any) -> Any:
+        return unscaled(k * y)
+
+    if is_short:
+
+        @inline
+        def exp_neg(u: Any) -> Any:
+            return approximate_exp2(-u * log2e)
+
+    else:
+
+        @inline
+        def exp_neg(u: Any) -> Any:
+            v = exp_cap if exp_cap < u else u
+            z = fma(-v, log2e, shifter)
+            n = z - shifter
+            f = fma(-v, log2e_rest, fma(-v, log2e, -n))
+            return exp2(f) * power_of_two(z)
+
+    @inline
+    def product_of_short(k: Any, u: Any) -> Any:
+        return approximate_exp2(fma(-(finite(k) * log2e), finite(u), scale_exponent))
 
     @inline
     def product_of_any(k: Any, u: Any) -> Any:
@@ -215,15 +249,25 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
     def tanh_rest_of(u: Any) -> Any:
         return tanh_rest(u * u)
 
-    @inline
-    def normal_tail(u: Any) -> Any:
-        v = finite(u)
-        r = divide(one, v + middle)
-        q = (v - middle) * r
-        left = fma(-q, v, fma(q + one, -middle, v))
-        p = normal_part(fma(left, r, q))
-        y = p * r
-        return fma(fma(-y, v, fma(-y, middle, p)), r, y)
+    if is_short:
+
+        @inline
+        def normal_tail(u: Any) -> Any:
+            v = finite(u)
+            r = reciprocal(v + middle)
+            return normal_part((v - middle) * r) * r
+
+    else:
+
+        @inline
+        def normal_tail(u: Any) -> Any:
+            v = finite(u)
+            r = divide(one, v + middle)
+            q = (v - middle) * r
+            left = fma(-q, v, fma(q + one, -middle, v))
+            p = normal_part(fma(left, r, q))
+            y = p * r
+            return fma(fma(-y, v, fma(-y, middle, p)), r, y)
 
     @inline
     def sqrt_square_plus(u: Any, b: Any) -> Any:
@@ -279,9 +323,19 @@ def primitives(real: Any, uniform: bool) -> dict[str, Any]:
         "add": add,
         "divide": divide,
         "exp_neg": exp_neg,
-        "scaled_exp_neg_product": product_of_uniform if uniform else product_of_any,
+        "scaled_exp_neg_product": product_of_short if is_short else product_of_any,
+        "scaled_exp_neg_product_uniform": product_of_short if is_short else product_of_uniform,
+        "scaled_exp_neg_product_shared": product_of_short
+        if is_short
+        else product_of_uniform
+        if uniform
+        else product_of_any,
         "unscaled": unscaled,
-        "unscaled_product": unscaled_product,
+        "unscaled_product": unscaled_product_of_any,
+        "unscaled_product_uniform": unscaled_product_of_uniform,
+        "unscaled_product_shared": unscaled_product_of_uniform
+        if uniform
+        else unscaled_product_of_any,
         "finite": finite,
         "expm1_neg": expm1_neg,
         "log1p": log1p,

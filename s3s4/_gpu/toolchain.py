@@ -106,7 +106,13 @@ if SIMULATED:
         """1 / x of a float."""
         return type(x)(1) / x
 
+    def _power(x: Any) -> Any:
+        """2^x of a float; subnormal results are 0."""
+        result = np.exp2(x)
+        return result if result >= np.finfo(result).smallest_normal else result * type(x)(0)
+
     reciprocal: Callable[..., Any] = _divided
+    approximate_exp2: Callable[..., Any] = _power
 
 else:
 
@@ -140,17 +146,29 @@ else:
         """The function that makes 2^n of a number with n + bias in its low bits."""
         return _power_of_two
 
+    def _approximation(builder: Any, instruction: str, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType()])
+        return builder.call(ir.InlineAsm(kind, f"{instruction} $0, $1;", "=f,f"), arguments)
+
     @intrinsic
     def _reciprocal(context: Any, x: Any) -> Any:
         """1 / x of a float to within a unit in the last place, and 0 from 2^126 on."""
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            kind = ir.FunctionType(ir.FloatType(), [ir.FloatType()])
-            return builder.call(ir.InlineAsm(kind, "rcp.approx.ftz.f32 $0, $1;", "=f,f"), arguments)
+            return _approximation(builder, "rcp.approx.ftz.f32", arguments)
 
         return x(x), generate
 
-    reciprocal = _reciprocal
+    @intrinsic
+    def _exp2(context: Any, x: Any) -> Any:
+        """2^x of a float to within two units in the last place; subnormal results are 0."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return _approximation(builder, "ex2.approx.ftz.f32", arguments)
+
+        return x(x), generate
+
+    reciprocal, approximate_exp2 = _reciprocal, _exp2
 
 
 if SIMULATED:

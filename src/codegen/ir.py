@@ -37,7 +37,11 @@ COSTLY = {
     "tanh_rest": 1,
 }
 PRODUCTS = {"exp_neg_product", "scaled_exp_neg_product", "unscaled_product"}
-"""By a factor k: these have a form for an ordinary k, and one for a k that a whole loop shares."""
+"""By a factor k: these have forms for a k that no element decides."""
+FORMS = ("_ordinary", "_uniform", "_shared")
+"""For an ordinary k, for one that a loop shares, and for one of which that is known later."""
+ELEMENTS = ("g", "x")
+"""Inputs that each element has its own of."""
 REDUCTIONS = {"largest": 1, "total": 1}
 PRIMITIVES = CHEAP | COSTLY | REDUCTIONS
 
@@ -62,6 +66,10 @@ class Node:
         if key not in cls._made:
             node = super().__new__(cls)
             node.op, node.args, node.text = key
+            if op.endswith(FORMS):
+                decided = {leaf.text for leaf in args[0].leaves} & {*ELEMENTS}
+                if decided:
+                    raise TypeError(f"{op} takes a factor that no element decides: {decided}")
             own = [node] if op == "input" else []
             node.leaves = frozenset(own).union(*(arg.leaves for arg in args))
             node.is_of_row = op in REDUCTIONS or (
@@ -78,7 +86,8 @@ class Node:
     @property
     def is_costly(self) -> bool:
         """Whether it takes as long as an exponential; so do its forms for special parameters."""
-        return self.op.removesuffix("_ordinary").removesuffix("_uniform") in COSTLY
+        ends = [form for form in FORMS if self.op.endswith(form)]
+        return (self.op.removesuffix(ends[0]) if ends else self.op) in COSTLY
 
 
 def read(name: str) -> Node:
@@ -120,7 +129,7 @@ class Function:
 
     @cached_property
     def parameters(self) -> frozenset[Node]:
-        return frozenset(read(name) for name in self.inputs if name not in ("g", "x"))
+        return frozenset(read(name) for name in self.inputs if name not in ELEMENTS)
 
     @cached_property
     def nodes(self) -> list[Node]:

@@ -57,6 +57,18 @@ def ordinary(function: Function) -> Function:
     return rewritten(function, rule)
 
 
+def with_shared_factors(function: Function) -> Function:
+    """Products by numbers, and by what parameters decide: it is known later what those are."""
+
+    def rule(node: Node) -> Node:
+        match node:
+            case Node(op=op, args=(k, u)) if op in PRODUCTS and k.leaves <= function.parameters:
+                return Node(f"{op}_{'shared' if k.leaves else 'uniform'}", k, u)
+        return node
+
+    return rewritten(function, rule)
+
+
 def is_lighter(ordinary: Function, uniform: Function) -> bool:
     """Whether to know that parameters are ordinary saves more than to read them once more costs.
 

@@ -78,6 +78,18 @@ def assert_same_bits(actual: Any, expected: Any) -> None:
         np.testing.assert_array_equal(*negative)
 
 
+def assert_neighbours(actual: Any, expected: Any, scale: float = 1) -> None:
+    """Equal float16s or neighbours; where terms cancel, to within 2^-20 of the largest result."""
+    finite = np.where(np.isfinite(expected), abs(expected), 0).astype(float)
+    allowed = np.fmax(
+        np.spacing(finite.astype(np.float16)), 2.0**-20 * scale * max(1, finite.max(initial=0))
+    )
+    equal = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
+    off = np.where(equal, 0, abs(actual.astype(float) - np.asarray(expected, float)))
+    assert actual.shape == expected.shape
+    assert (off <= allowed).all(), (actual[off > allowed], expected[off > allowed])
+
+
 def python(code: str, *, timeout: float = 60, check: bool = True, **environment: str) -> Any:
     """Run code in a fresh interpreter, which must end in time; return the completed process.
 

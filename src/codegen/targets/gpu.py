@@ -6,6 +6,8 @@ Design:
 - Every name that is not Python's comes in as an argument of `elements`: the text imports nothing,
   and the type of the arithmetic, `real`, is among those names.
 - A primitive that the GPU has not got is refused: its kernels would fail at their first launch.
+- Products say whether their factor is a number, what the parameters decide, or an element's own:
+  the second are as the first where a launch knows that its parameters are usual numbers.
 """
 
 import ast
@@ -14,6 +16,7 @@ from pathlib import Path
 
 from codegen.family import Family
 from codegen.ir import ARITHMETIC, Function
+from codegen.passes import with_shared_factors
 from codegen.targets.polynomials import for_python
 from codegen.text import Language, Writer, infix
 
@@ -42,6 +45,9 @@ def module(family: Family) -> str:
         "# The inputs of each function, and the number of its outputs.\nFUNCTIONS = {\n",
         *(f"    {f.name!r}: ({f.inputs!r}, {len(f.outputs)}),\n" for f in family.functions),
         "}\n",
+        "SECOND_DERIVATIVES = frozenset({\n",
+        *(f"    {f.name!r},\n" for f in family.functions if f.is_second),
+        "})\n",
     ]
     return "".join(parts)
 
@@ -54,6 +60,7 @@ def element(function: Function, called: list[str]) -> str:
     if not function.is_public:
         without_factor = tuple(output.args[1] for output in function.outputs)
         function = replace(function, inputs=function.inputs[1:], outputs=without_factor)
+    function = with_shared_factors(function)
     writer = Writer(function, NUMBA, [*called, "real"], inputs="p_{}")
     lines = [f"{name} = {text}" for name, text in writer.assignments(function.nodes)]
     lines.append(f"return {', '.join(map(writer.text, function.outputs))}")
@@ -67,7 +74,8 @@ def used(family: Family) -> list[str]:
     found: set[str] = set()
     for activation in family.activations:
         for function in (activation.value, *activation.derivatives.values()):
-            calls = {node.op for node in function.nodes if node.args} - (ARITHMETIC - {"fma"})
+            nodes = with_shared_factors(function).nodes
+            calls = {node.op for node in nodes if node.args} - (ARITHMETIC - {"fma"})
             for missing in sorted(calls - available):
                 place = "s3s4/_gpu/primitives.py"
                 family.formulas.refuse(function.name, f"{place} has no primitive {missing}")

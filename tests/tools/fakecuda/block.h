@@ -90,8 +90,19 @@ static inline float approximate_reciprocal(const Launch *launch, float x) {
     if (isinf(x)) return F32(bits & 0x80000000u);
     const float exact = (float)(1.0 / (double)x);
     memcpy(&result, &exact, sizeof result);
-    if (bits & 0x7fffffu) result += (uint32_t)launch->reciprocal_off;
+    if (bits & 0x7fffffu) result += (uint32_t)launch->approximation_off;
     if (!(result & 0x7f800000u)) result &= 0x80000000u;
+    return F32(result);
+}
+
+/* ex2.approx.ftz: within two units in the last place, subnormal numbers are 0 on both sides. */
+static inline float approximate_exp2(const Launch *launch, float x) {
+    uint32_t result;
+    if (isnan(x)) return F32(0x7fffffffu);
+    const float exact = (float)exp2((double)x);
+    memcpy(&result, &exact, sizeof result);
+    if (!(result & 0x7f800000u)) return 0;
+    if (x != rintf(x) && !isinf(exact)) result += 2 * (uint32_t)launch->approximation_off;
     return F32(result);
 }
 

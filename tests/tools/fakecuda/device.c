@@ -223,9 +223,9 @@ void fake_fill(uint64_t address, uint32_t value, int width, uint64_t count) {
 }
 
 void fake_launch(void (*kernel)(const Launch *), const Dim *grid, const Dim *block,
-                 void **parameters, int reciprocal_off, int device) {
+                 void **parameters, int approximation_off, int device) {
     const Launch launch = {*grid,          *block,  parameters, ++launches,
-                           reciprocal_off, checked, complain};
+                           approximation_off, checked, complain};
     current_device = device;
     kernel(&launch);
 }

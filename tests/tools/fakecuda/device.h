@@ -23,6 +23,6 @@ void fake_move(uint64_t to, uint64_t from, uint64_t size);
 /* The low bytes of a value, as many as its width says, count times. */
 void fake_fill(uint64_t address, uint32_t value, int width, uint64_t count);
 void fake_launch(void (*kernel)(const Launch *), const Dim *grid, const Dim *block,
-                 void **parameters, int reciprocal_off, int device);
+                 void **parameters, int approximation_off, int device);
 
 #endif

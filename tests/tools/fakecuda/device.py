@@ -99,7 +99,7 @@ def launch(
     grid: Sequence[int],
     block: Sequence[int],
     arguments: Sequence[Any],
-    reciprocal_off: int = 0,
+    approximation_off: int = 0,
 ) -> None:
     """Run the kernel of a PTX module to its end.
 
@@ -110,8 +110,8 @@ def launch(
         Up to three axes.
     arguments : sequence
         NumPy scalars, an `Array` for its address, or a list of those.
-    reciprocal_off : int
-        By how many units in the last place approximate reciprocals err.
+    approximation_off : int
+        1 or -1: approximations err by all that NVIDIA allows, up or down.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def launch(
         raise TypeError(f"the kernel takes arguments of {sizes} bytes")
     pointers = (ctypes.c_void_p * len(buffers))(*(buffer.ctypes.data for buffer in buffers))
     dims = [ctypes.byref(_Dim(*axes, *[1] * (3 - len(axes)))) for axes in (grid, block)]
-    _device().fake_launch(library.kernel_run, *dims, pointers, reciprocal_off, 0)
+    _device().fake_launch(library.kernel_run, *dims, pointers, approximation_off, 0)
 
 
 def complaints() -> list[str]:

@@ -6,7 +6,7 @@
  *   FAKECUDA_LATE_COPIES=1       copies from and to pageable memory are asynchronous too
  *   FAKECUDA_DEVICES=1, FAKECUDA_PROCESSORS=132, FAKECUDA_CAPABILITY=90
  *   FAKECUDA_MEMORY=2147483648   bytes of a device
- *   FAKECUDA_RECIPROCAL_OFF=0    units in the last place by which approximate reciprocals err
+ *   FAKECUDA_APPROXIMATION_OFF=0  1 or -1: approximations err by all that NVIDIA allows, up or down
  *
  * Design:
  * - A function of the driver that is not here is not found, and whoever calls it is told its name.
@@ -31,7 +31,7 @@ static const struct {
     {"EAGER", &settings.eager},           {"FREE_AT_ONCE", &settings.free_at_once},
     {"LATE_COPIES", &settings.late_copies}, {"DEVICES", &settings.devices},
     {"PROCESSORS", &settings.processors}, {"CAPABILITY", &settings.capability},
-    {"MEMORY", &settings.memory},         {"RECIPROCAL_OFF", &settings.reciprocal_off},
+    {"MEMORY", &settings.memory},         {"APPROXIMATION_OFF", &settings.approximation_off},
 };
 static struct {
     const char *name;

@@ -14,7 +14,7 @@ typedef struct {
     Dim grid, block;
     void **parameters;
     uint32_t number;    /* of launches before this one, and this one */
-    int reciprocal_off; /* units in the last place by which an approximate reciprocal errs */
+    int approximation_off; /* 1 or -1: approximations err by all that NVIDIA allows */
     /* The bytes behind an address of the device, after all checks. */
     char *(*access)(uint64_t address, int size, int how, uint32_t thread, uint32_t launch);
     void (*complain)(const char *what, uint64_t address, int size, uint32_t thread);

@@ -279,6 +279,8 @@ class Kernel:
             return f"copysign{suffix}({values[1]}, {values[0]})"
         if form == ("rcp", "approx", "ftz") and op.kind == "f32":
             return f"approximate_reciprocal(t->launch, {values[0]})"
+        if form == ("ex2", "approx", "ftz") and op.kind == "f32":
+            return f"approximate_exp2(t->launch, {values[0]})"
         known = {
             ("fma", "rn"): f"fma{suffix}({', '.join(values)})",
             ("div", "rn"): " / ".join(values),

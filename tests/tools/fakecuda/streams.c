@@ -45,7 +45,7 @@ void finish(Work *work) {
     case FREE: fake_free(work->to); break;
     case LAUNCH:
         fake_launch(work->kernel->run, &work->grid, &work->block, work->parameters,
-                    (int)settings.reciprocal_off, work->device);
+                    (int)settings.approximation_off, work->device);
         free(work->parameters);
         break;
     }

@@ -43,7 +43,7 @@ typedef struct Stream {
 
 /* How kind the driver is: the head of driver.c explains each. */
 typedef struct {
-    long eager, free_at_once, late_copies, devices, processors, capability, reciprocal_off, memory;
+    long eager, free_at_once, late_copies, devices, processors, capability, approximation_off, memory;
 } Settings;
 extern Settings settings;
 
