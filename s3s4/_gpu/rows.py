@@ -40,7 +40,7 @@ def elements(real: Any) -> dict[str, Any]:
         return term if largest < term else largest
 
     made: Any = _rows_gpu.phases  # generated, without types
-    known = primitives(real, False)
+    known = primitives(real, uniform=False, is_short=False)
     return {"larger": larger, "add": known["add"], **made(inline, real, known)}
 
 
