@@ -83,9 +83,15 @@ def layouts(rows: Sequence[Mapping[str, Any]]) -> str:
         cells = [name]
         for dtype in dtypes:
             row = found.get((name, dtype))
-            cells += [significant(row["ns"]), f"{row['ratio']:.2f}x"] if row else ["-", "-"]
+            cells += [significant(row["ns"]), times_contiguous(row)] if row else ["-", "-"]
         body.append(cells)
     return markdown(head, body)
+
+
+def times_contiguous(row: Mapping[str, Any]) -> str:
+    """Return how many times contiguous arrays' a layout takes, with the quartiles of that."""
+    low, high = row["quartiles"]
+    return f"{row['ratio']:.2f}x ({low:.2f} to {high:.2f})"
 
 
 def published(rows: Sequence[Mapping[str, Any]]) -> str:

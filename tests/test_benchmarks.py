@@ -253,7 +253,8 @@ def test_a_disturbed_race_is_run_again(job: ModuleType, monkeypatch: pytest.Monk
     monkeypatch.setattr(load, "Watch", lambda: SimpleNamespace(others=next(others)))
     assert load.calm_race({}, 1.0) == (1, 0.4)
     assert load.calm_race({}, 1.0) == (3, 0.05)
-    assert len(made) == 4
+    assert load.calm_for(0.0)({}, 1.0) == (4, 1.0), "the time for repeating is over"
+    assert len(made) == 5
 
 
 def test_busy_processes_are_no_others(job: ModuleType) -> None:
@@ -342,6 +343,7 @@ def test_results_of_another_machine_are_named_as_such(
     report = importlib.import_module("report")
     described = importlib.import_module("machine").describe() | {"processor": "Another"}
     row = {"layout": "contiguous", "dtype": "float64", "ns": 1.0, "ratio": 1.0}
+    row["quartiles"] = [1.0, 1.0]
     kept = {"layouts": {"machine": described, "content": [row]}}
     assert "Measured elsewhere: Another" in report.sections(kept, "This")["layouts"]
     assert "elsewhere" not in report.sections(kept, "Another")["layouts"]
