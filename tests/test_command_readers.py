@@ -44,8 +44,8 @@ def test_both_readers_agree(monkeypatch, seed):
             patch.setattr(_text, "_fast_reader", fast)
             with Path("in.txt").open("rb") as source:
                 try:
-                    target = Target("out.txt", None, False, source)
-                    _text.Columns(source, False).apply(function, target, lambda count: None)
+                    target = Target("out.txt", None, False, False, source)
+                    _text.Columns(source, "text").apply(function, target, lambda count: None)
                     seen.append(Path("out.txt").read_bytes())
                 except DataError as error:
                     seen.append(str(error))

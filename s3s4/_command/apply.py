@@ -3,7 +3,7 @@
 import csv
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -13,10 +13,10 @@ import click
 import s3s4
 from s3s4._activation import elementwise
 from s3s4._command.arguments import NAMES, given, known, parameter_options
-from s3s4._command.data import Function, Target
+from s3s4._command.data import Function
 from s3s4._command.failures import failures_of
-from s3s4._command.formats import FORMATS, recognise
-from s3s4._command.streams import STANDARD_ERROR, reading
+from s3s4._command.formats import FORMATS, opened
+from s3s4._command.streams import STANDARD_ERROR
 from s3s4._cpu.threads import MOST
 
 ROWS = ", ".join(name for name in s3s4.activations if name not in elementwise)
@@ -109,22 +109,21 @@ def apply(
     options: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
     options |= {key: value for key, (value,) in given(parameters, [name]).items()}
     function = chosen_function(name, "x" if derivative and wrt is None else wrt, axis, options)
+    chosen = None if columns is None else next(csv.reader([columns]), [])
     # Files are slower than any device: nobody needs to hear that there is no GPU.
     with (
         failures_of(target, source),
         s3s4.threads(threads) if threads else nullcontext(),
         s3s4.device("cpu"),
-        reading(source) as file,
-    ):
-        chosen = None if columns is None else next(csv.reader([columns]), [])
-        data = recognise(file, source, target, wanted, chosen)
-        with click.progressbar(
+        opened(source, target, wanted, chosen, in_place) as (data, where),
+        click.progressbar(
             length=data.total or 0,
             label=name,
             file=sys.stderr,
             hidden=quiet or data.total is None or not shows_progress(),
-        ) as bar:
-            data.apply(function, Target(target, None, in_place, file), bar.update)
+        ) as bar,
+    ):
+        data.apply(function, where, bar.update)
 
 
 def chosen_function(
@@ -132,19 +131,22 @@ def chosen_function(
 ) -> Function:
     """Return what the arguments of `apply` ask for."""
     activation = s3s4.activations[name]
+    call: Callable[..., Any] = partial(activation, **options)
+    typed = "dtype" in options
     if isinstance(activation, s3s4.RowActivation):
         if wrt is not None:
             raise click.UsageError(f"{name} is a function of rows: its derivative is a matrix")
-        return Function(name, partial(activation, **options), True, axis)
+        return Function(name, call, True, axis, typed)
     if axis is not None:
         raise click.UsageError(f"--axis is for functions of rows, and {name} is none")
     if wrt is None:
-        return Function(name, partial(activation, **options))
+        return Function(name, call, typed=typed)
     try:
         activation.derivative(0.0, wrt=wrt)
     except ValueError as error:
         raise click.UsageError(f"--{error}") from None
-    return Function(name, partial(activation.derivative, wrt=wrt, **options))
+    call = partial(activation.derivative, wrt=wrt, **options)
+    return Function(name, call, typed=typed)
 
 
 def shows_progress() -> bool:

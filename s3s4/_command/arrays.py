@@ -37,6 +37,14 @@ class Reader(Protocol):
         """Whether the first axis varies fastest; blocks are then those of the transposed array."""
 
     @property
+    def is_bfloat16(self) -> bool:
+        """Whether its numbers, float32 for NumPy, are bfloat16 in the file."""
+
+    @property
+    def member(self) -> str | None:
+        """Its name in a file of several."""
+
+    @property
     def chunks(self) -> tuple[int, ...] | None:
         """How it is divided in its file, if it can be read anywhere."""
 
@@ -51,7 +59,9 @@ class Writer(Protocol):
     def anywhere(self) -> bool:
         """Whether blocks may come in any order."""
 
-    def begin(self, reader: Reader, dtype: np.dtype[Any], block: tuple[int, ...]) -> None:
+    def begin(
+        self, reader: Reader, dtype: np.dtype[Any], as_bfloat16: bool, block: tuple[int, ...]
+    ) -> None:
         """Make it, as what is read, of a dtype; its first block has these lengths."""
 
     def write(self, index: Index, values: NDArray[Any]) -> None:
@@ -104,7 +114,7 @@ def transfer(reader: Reader, writer: Writer, function: Function, advance: Advanc
         shape = shape[::-1]
         axis = None if axis is None else len(shape) - 1 - axis
     lengths = _block(shape, axis, reader.chunks if writer.anywhere else None)
-    writer.begin(reader, dtype, lengths)
+    writer.begin(reader, dtype, reader.is_bfloat16 and not function.typed, lengths)
     size = math.prod(lengths)
     try:
         values, results = np.empty(size, reader.dtype), np.empty(size, dtype)

@@ -5,7 +5,7 @@
 #   read, computed and written a piece at a time by its `apply`. A format of arrays adds a reader
 #   and a writer of blocks, in a file of its own, and a line in `formats`.
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
@@ -36,12 +36,15 @@ class Function:
     of_rows : bool
     axis : int, optional
         Along which the rows lie, if that was said.
+    typed : bool
+        Whether the type of the results was said.
     """
 
     name: str
     call: Callable[..., NDArray[Any]]
     of_rows: bool = False
     axis: int | None = None
+    typed: bool = False
 
     def of_columns(
         self, numbers: NDArray[Any], missing: NDArray[np.bool_] | None, axis: int | None
@@ -119,13 +122,25 @@ def damage(what: str) -> Iterator[None]:
         raise DataError(f"{what}: {error}" if str(error) else what) from None
 
 
+class Source(NamedTuple):
+    """Where data come from."""
+
+    path: str
+    member: str | None
+    """The name of the array in it, if that was said."""
+    file: BufferedReader
+    """What is at the path, open; of a folder, of nothing."""
+
+
 class Target(NamedTuple):
     """Where a result goes."""
 
     path: str
     """Of a file, or ``-``."""
     member: str | None
-    """The name of the array in it, if that was said."""
+    """The name of the array in it; None for one that has none."""
+    beside: bool
+    """Whether the file keeps what else it holds."""
     in_place: bool
     source: BufferedReader | None
     """What is read meanwhile, if that is a file or a stream."""
@@ -148,3 +163,60 @@ class Data(Protocol):
         advance : callable
             Told how much was read since it was last called.
         """
+
+
+def places_of(chosen: Sequence[str], width: int, names: Sequence[str] | None) -> tuple[int, ...]:
+    """Find columns of a table.
+
+    Parameters
+    ----------
+    chosen : sequence of str
+        Their names, or their numbers from 1; a number is never a name.
+    width : int
+        How many columns there are.
+    names : sequence of str or None
+        What they are called.
+
+    Returns
+    -------
+    tuple of int
+        Where they stand, from 0, in their order there.
+    """
+    places = set()
+    for column in chosen:
+        if column.isascii() and column.isdigit():
+            if not 1 <= int(column) <= width:
+                raise DataError(f"has no column {column}, only {width}")
+            places.add(int(column) - 1)
+        elif names is None:
+            raise DataError(f"has no column {column!r}: it has no line of names, only numbers")
+        elif names.count(column) != 1:
+            count = "no column" if column not in names else "several columns"
+            raise DataError(f"has {count} {column!r}; it has {', '.join(names)}")
+        else:
+            places.add(names.index(column))
+    return tuple(sorted(places))
+
+
+def one_of(names: Sequence[str], source: Source) -> str:
+    """Find the array that is meant among those of a file.
+
+    Parameters
+    ----------
+    names : sequence of str
+    source : Source
+
+    Returns
+    -------
+    str
+    """
+    known = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    if source.member is not None:
+        name = source.member.strip("/")
+        if name not in names:
+            raise DataError(f"holds no such array; it has {known}")
+        return name
+    if len(names) != 1:
+        several = f"several arrays: say which, as in FILE::{names[0]} ({known})" if names else None
+        raise DataError(f"holds {several or 'no array'}")
+    return names[0]

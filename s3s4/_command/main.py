@@ -31,7 +31,8 @@ PLACES = {
     "--pkgconfigdir": (s3s4.get_pkgconfig_dir(), "Show the folder of s3s4.pc, and exit."),
 }
 """What the builds of others ask for."""
-INSTALL = f"is missing; install it with: {to_install('cli')}"
+MISSING = "{} is missing; install it with: {}"
+EXTRAS = {"matplotlib": "cli", "pyarrow": "files", "h5py": "files", "zarr": "files"}
 
 try:
     import click
@@ -50,7 +51,7 @@ except ModuleNotFoundError:
     if len(sys.argv) == 2 and sys.argv[1] in PLACES:
         print(PLACES[sys.argv[1]][0])
         raise SystemExit(0) from None
-    print(f"s3s4: click {INSTALL}", file=sys.stderr)
+    print("s3s4:", MISSING.format("click", to_install("cli")), file=sys.stderr)
     raise SystemExit(2) from None
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -349,8 +350,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (click.ClickException, OSError, s3s4.GPUUnavailable) as error:
             return report(error)
         except ModuleNotFoundError as error:
-            if error.name != "matplotlib":
+            if error.name not in EXTRAS:
                 raise
-            return report(Failure(f"matplotlib {INSTALL}"))
+            return report(Failure(MISSING.format(error.name, to_install(EXTRAS[error.name]))))
         except click.Abort:
             return INTERRUPTED

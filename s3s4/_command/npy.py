@@ -10,7 +10,7 @@ import math
 import os
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader, RawIOBase
 from typing import IO, Any
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from s3s4._command import arrays
 from s3s4._command.arrays import Index, transfer
-from s3s4._command.data import Advance, DataError, Function, Target, damage
+from s3s4._command.data import Advance, DataError, Function, Source, Target, damage
 from s3s4._command.streams import is_regular, writing
 
-Source = BufferedReader | RawIOBase
+Stream = BufferedReader | RawIOBase
 
 # What NumPy can hold.
 LARGEST = 2**63 - 1
@@ -41,8 +41,10 @@ class Reader:
     """
 
     chunks = None
+    member = None
+    is_bfloat16 = False
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Stream) -> None:
         self._source = source
         self.shape, self.fortran_order, self.dtype = _read_header(source)
         if is_regular(source):
@@ -69,13 +71,25 @@ class Writer:
     def __init__(self, sink: IO[bytes]) -> None:
         self._sink = sink
 
-    def begin(self, reader: arrays.Reader, dtype: np.dtype[Any], block: tuple[int, ...]) -> None:
+    def begin(
+        self,
+        reader: arrays.Reader,
+        dtype: np.dtype[Any],
+        as_bfloat16: bool,
+        block: tuple[int, ...],
+    ) -> None:
         """Write the header."""
         write_header(self._sink, dtype, reader.shape, reader.fortran_order)
 
     def write(self, index: Index, values: NDArray[Any]) -> None:
         """Write the next values."""
         self._sink.write(values.reshape(-1).view(np.uint8).data)
+
+
+@contextmanager
+def reading(source: Source) -> Iterator[Reader]:
+    """Open a .npy file; see `arrays.Reader`."""
+    yield Reader(source.file)
 
 
 @contextmanager
@@ -165,7 +179,7 @@ def write_header(
     npy.write_array_header_1_0(sink, header)
 
 
-def fill(values: NDArray[Any], source: Source) -> None:
+def fill(values: NDArray[Any], source: Stream) -> None:
     """Read the next values of an array that lies in one piece.
 
     Parameters
@@ -182,7 +196,27 @@ def fill(values: NDArray[Any], source: Source) -> None:
         rest = rest[count:]
 
 
-def _read_header(source: Source) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def write_columns(sink: IO[bytes], results: Iterable[NDArray[Any]]) -> None:
+    """Write columns as a two-dimensional array, a single one as a one-dimensional one.
+
+    Parameters
+    ----------
+    sink : IO[bytes]
+        A file, whose header is written once more at the end: only then the length is known.
+    results : iterable of ndarray of shape (columns, rows)
+    """
+    length = 0
+    for piece in results:
+        columns = piece.shape[:-1] if len(piece) > 1 else ()
+        if length == 0:
+            write_header(sink, piece.dtype, (0, *columns))
+        sink.write(np.ascontiguousarray(piece.T).view(np.uint8).data)
+        length += piece.shape[-1]
+    sink.seek(0)
+    write_header(sink, piece.dtype, (length, *columns))
+
+
+def _read_header(source: Stream) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, order and dtype of the array that starts here."""
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     try:

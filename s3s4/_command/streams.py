@@ -13,6 +13,7 @@
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,8 +33,8 @@ NOT_REPLACEABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
 class _Input(FileIO):
     """A file whose failures bear its name, which tells them from those of the output."""
 
-    def __init__(self, name: str) -> None:
-        self._label = name
+    def __init__(self, name: str, label: str) -> None:
+        self._label = label
         descriptor = _descriptor(name, STANDARD_INPUT)
         with self._named():
             super().__init__(name if descriptor is None else descriptor, closefd=descriptor is None)
@@ -51,20 +52,22 @@ class _Input(FileIO):
             raise
 
 
-def reading(name: str) -> BufferedReader:
+def reading(name: str, label: str | None = None) -> BufferedReader:
     """Open a file, or standard input for ``-``.
 
     Parameters
     ----------
     name : str
         Path of the file.
+    label : str, optional
+        What it is called; default `name`.
 
     Returns
     -------
     BufferedReader
-        The open file. The `filename` of an `OSError` of its own is `name`.
+        The open file. The `filename` of an `OSError` of its own is its label.
     """
-    return BufferedReader(_Input(name))
+    return BufferedReader(_Input(name, label or name))
 
 
 def is_regular(file: BufferedReader | RawIOBase) -> bool:
@@ -138,6 +141,76 @@ def writing(
             yield file
 
 
+@contextmanager
+def writing_by_path(
+    name: str, in_place: bool, source: BufferedReader | None, keep: bool
+) -> Iterator[str]:
+    """Do what `writing` does for a library that opens its files itself.
+
+    Parameters
+    ----------
+    name : str
+    in_place : bool
+    source : BufferedReader or None
+        See `writing`.
+    keep : bool
+        Whether what is written starts as the old file.
+
+    Yields
+    ------
+    str
+        The path of the file to write.
+    """
+    if is_stream(name):
+        raise OSError(errno.ESPIPE, "is no file, which this format needs")
+    if in_place and os.path.exists(name):
+        _refuse_the_input(os.stat(name), source)
+        yield name
+        return
+    with _replacing(os.path.realpath(name)) as file:
+        if keep and os.path.exists(name):
+            with open(name, "rb") as old:
+                shutil.copyfileobj(old, file, 1 << 20)
+            file.flush()
+        yield file.name
+
+
+@contextmanager
+def replacing_folder(name: str, beside: str) -> Iterator[str]:
+    """Give the path of a folder to make, which takes the place of `name` when all went well.
+
+    Parameters
+    ----------
+    name : str
+        What is replaced, if it is there; its folder has to be there at the end of the block.
+    beside : str
+        In whose folder the new one is made.
+
+    Yields
+    ------
+    str
+    """
+    target = os.path.realpath(name)
+    start = os.path.join(os.path.dirname(os.path.realpath(beside)), f".s3s4-{secrets.token_hex(8)}")
+    new, old = f"{start}.tmp", f"{start}.old"
+    try:
+        yield new
+        for folder, _, names in os.walk(new):
+            for one in names:
+                with open(os.path.join(folder, one), "rb") as file:
+                    os.fsync(file.fileno())
+        # No system call replaces a folder: for a moment there is none of that name.
+        if os.path.lexists(target):
+            os.rename(target, old)
+        os.rename(new, target)
+    except BaseException:
+        if os.path.lexists(old) and not os.path.lexists(target):
+            os.rename(old, target)
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def _descriptor(name: str, standard: int) -> int | None:
     """The open descriptor that a name stands for, if it does."""
     if name == STANDARD:
@@ -172,7 +245,7 @@ def _replacing(target: str) -> Iterator[IO[bytes]]:
     try:
         with _telling_of_in_place(old):
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with open(descriptor, "wb") as file:
+        with open(temporary, "wb", opener=lambda *_: descriptor) as file:
             yield file
             file.flush()
             if old is not None:

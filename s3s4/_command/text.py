@@ -16,15 +16,17 @@ import csv
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from io import BufferedReader
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from s3s4._command import records
-from s3s4._command.data import Advance, DataError, Function, Target
-from s3s4._command.npy import write_header
+from s3s4._command.compressed import Unpacked, packing
+from s3s4._command.data import Advance, DataError, Function, Target, places_of
+from s3s4._command.npy import write_columns
 from s3s4._command.records import Layout, Piece
 from s3s4._command.streams import is_regular, writing
 
@@ -33,6 +35,7 @@ BLOCK = 1 << 22
 # Bytes before the first line of numbers, and of a line: what is longer is no table.
 LONGEST = 1 << 26
 
+GZIP = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 QUOTED = re.compile(r'(?<![^\t;, ])"(?:[^"]|"")*"')
 ROW = re.compile(rf"(?:{QUOTED.pattern}|[^\r\n])*")
@@ -46,28 +49,33 @@ class Columns:
     Parameters
     ----------
     source : BufferedReader
-        UTF-8 text.
-    as_array : bool
-        Whether the result is to be a .npy file of the chosen columns instead of text.
+        UTF-8 text, or text that is compressed.
+    wanted : {"text", "text.gz", "npy"}
+        What is to be written; the last is a .npy file of the chosen columns.
     chosen : sequence of str, optional
         Names of columns, or their numbers from 1; default all.
     """
 
     def __init__(
-        self, source: BufferedReader, as_array: bool, chosen: Sequence[str] | None = None
+        self, source: BufferedReader, wanted: str, chosen: Sequence[str] | None = None
     ) -> None:
-        self.total = os.fstat(source.fileno()).st_size if is_regular(source) else None
-        self._blocks = _Blocks(source)
-        self._as_array = as_array
+        packed = source.peek(2).startswith(GZIP)
+        known = is_regular(source) and not packed
+        self.total = os.fstat(source.fileno()).st_size if known else None
+        self._blocks = _Blocks(Unpacked(source) if packed else source)
+        self._wanted = wanted
         self._chosen = chosen
 
     def apply(self, function: Function, target: Target, advance: Advance) -> None:
         """Write the function of every chosen number, in rows as they were; see `data.Data`."""
-        with writing(target.path, target.in_place, target.source) as sink:
+        with (
+            writing(target.path, target.in_place, target.source) as file,
+            packing(file) if self._wanted == "text.gz" else nullcontext(file) as sink,
+        ):
             preamble, layout = _head(self._blocks, self._chosen)
             results = _results(_pieces(self._blocks, layout, advance), function, layout)
-            if self._as_array:
-                _write_array(sink, (result for _, result in results))
+            if self._wanted == "npy":
+                write_columns(sink, (result for _, result in results))
                 return
             sink.write(preamble.encode())
             for piece, result in results:
@@ -101,7 +109,7 @@ def _results(
 class _Blocks:
     """The text of an input in pieces of whole lines."""
 
-    def __init__(self, source: BufferedReader) -> None:
+    def __init__(self, source: BufferedReader | Unpacked) -> None:
         self._source = source
         self._rest = b""
         self.line = 1
@@ -208,22 +216,7 @@ def _places(
     chosen: Sequence[str] | None, width: int, names: Sequence[str] | None
 ) -> tuple[int, ...]:
     """Where the chosen columns stand, from 0. A number is never a name of a column."""
-    if chosen is None:
-        return tuple(range(width))
-    places = set()
-    for column in chosen:
-        if column.isascii() and column.isdigit():
-            if not 1 <= int(column) <= width:
-                raise DataError(f"has no column {column}, only {width}")
-            places.add(int(column) - 1)
-        elif names is None:
-            raise DataError(f"has no column {column!r}: it has no line of names, only numbers")
-        elif names.count(column) != 1:
-            count = "no column" if column not in names else "several columns"
-            raise DataError(f"has {count} {column!r}; it has {', '.join(names)}")
-        else:
-            places.add(names.index(column))
-    return tuple(sorted(places))
+    return tuple(range(width)) if chosen is None else places_of(chosen, width, names)
 
 
 def _fast_reader(layout: Layout) -> Any:
@@ -251,16 +244,3 @@ def _pieces(blocks: _Blocks, layout: Layout, advance: Advance) -> Iterator[Piece
         if piece.numbers.size:
             yield piece
         advance(len(block))
-
-
-def _write_array(sink: IO[bytes], results: Iterator[NDArray[Any]]) -> None:
-    """Write columns as a two-dimensional array, a single one as a one-dimensional one."""
-    length = 0
-    for piece in results:
-        columns = piece.shape[:-1] if len(piece) > 1 else ()
-        if length == 0:
-            write_header(sink, piece.dtype, (0, *columns))
-        sink.write(np.ascontiguousarray(piece.T).view(np.uint8).data)
-        length += piece.shape[-1]
-    sink.seek(0)
-    write_header(sink, piece.dtype, (length, *columns))
