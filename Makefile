@@ -11,7 +11,8 @@ SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard src/*/*.py sr
     src/embedding/* src/kernels/* src/pytorch/* src/xla/* src/meson.build s3s4/*.py s3s4/*/*.py s3s4/*.pyi \
     s3s4/*/*.pyi s3s4/py.typed s3s4/meson.build)
 
-.PHONY: demo test slow frameworks fuzz sanitize arm64 dev lint bench study site site-check family wheel sdist \
+.PHONY: demo test slow frameworks fuzz sanitize arm64 dev lint bench study site site-check man \
+    family wheel sdist \
     audit smoke minima gpu-check gpu gpu-host on-card on-card-bundle \
     gpu-roofline portability clean
 .DELETE_ON_ERROR .SECONDARY:
@@ -55,6 +56,8 @@ on-card-bundle: .venv-gpu-check/installed
 	.ci/on-card-bundle .venv-gpu-check/bin/python build/on-card
 gpu-roofline: .venv-gpu-check/installed
 	.venv-gpu-check/bin/python benchmarks/run.py roofline $(ARGS)
+man: .venv-cli/installed
+	.venv-cli/bin/python -P docs/manual.py build/man/s3s4.1
 site: .venv-site/installed
 	.venv-site/bin/python docs/site/stage.py build/site-source
 	rm -rf build/site

@@ -1,4 +1,4 @@
-"""Every format the command reads and writes: each cell of the table in docs/files.md."""
+"""Every format the command reads and writes: each cell of the table in docs/command.md."""
 
 import gzip
 import json
@@ -7,6 +7,7 @@ import re
 import resource
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from s3s4._command.main import main
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
-DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "files.md"
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "command.md"
 slow = pytest.mark.slow
 
 
@@ -235,6 +236,7 @@ def test_parquet_keeps_its_compression():
     assert {group.column(place).compression for place in range(group.num_columns)} == {"ZSTD"}
 
 
+@slow
 def test_tables_through_a_pipe():
     save_parquet("x.parquet", frame())
     with open("y.parquet", "wb") as file:
@@ -322,7 +324,8 @@ def test_a_zarr_array_keeps_its_form_and_the_others(version):
     group = zarr.create_group("x.zarr", zarr_format=version)
     made = group.create_array("g/a", data=SAMPLE, chunks=(2, 5, 3), attributes={"unit": "m"})
     group.create_array("b", data=np.arange(3))
-    zarr.consolidate_metadata("x.zarr", zarr_format=version)
+    with warnings.catch_warnings(action="ignore"):  # version 3 does not say how
+        zarr.consolidate_metadata("x.zarr", zarr_format=version)
     apply("s4", "x.zarr::g/a", "x.zarr::h/i/c")
     apply("s4", "x.zarr::g/a", "x.zarr::g/a", "--dtype", "float32")
     apply("s4", "x.zarr::b", "y.zarr")
@@ -440,21 +443,17 @@ def test_refused_by_zarr(capfd):
 
 
 @pytest.mark.parametrize("library", ["h5py", "pyarrow", pytest.param("zarr", marks=slow)])
-def test_without_the_library(library):
+def test_without_the_library(capfd, monkeypatch, library):
     files()
     if library == "zarr":
         save_zarr("x.zarr", SAMPLE)
+    for name in [name for name in sys.modules if name.partition(".")[0] == library]:
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in ("hdf5", "zarrs", "tables", "parquet"):
+        monkeypatch.delitem(sys.modules, f"s3s4._command.{name}", raising=False)
     name = {"h5py": "x.h5::b", "pyarrow": "x.parquet", "zarr": "x.zarr"}[library]
-    script = f"""if True:
-        import sys
-        sys.modules[{library!r}] = None
-        from s3s4._command.main import main
-        sys.exit(main(["apply", "s4", {name!r}, "y.npy"]))
-    """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True)
-    assert done.returncode == 2
-    assert done.stderr.decode().startswith(f"s3s4: {library}")
-    assert done.stderr.decode().endswith("install it with: pip install 's3s4[files]'\n")
+    error = error_of(capfd, "apply", "s4", name, "y.npy")
+    assert re.fullmatch(rf"s3s4: {library}.* is missing; install it with: pip .*files.*\n", error)
 
 
 # --- Whole or not at all -------------------------------------------------------------------------
@@ -543,12 +542,12 @@ def make_large(kind, path, numbers):
         np.savez_compressed(path, np.zeros((rows, 8)))
     elif kind == "hdf5":
         with h5(path) as file:
-            made = file.create_dataset("a", (rows, 8), "f8", chunks=(10_000, 8))
+            made = file.create_dataset("a", (rows, 8), "f8", chunks=(min(rows, 10_000), 8))
             for turn in range(10):
                 made[turn * len(part) : (turn + 1) * len(part)] = part
     elif kind == "zarr":
         zarr = pytest.importorskip("zarr")
-        made = zarr.create_array(path, shape=(rows, 8), dtype="f8", chunks=(20_000, 8))
+        made = zarr.create_array(path, shape=(rows, 8), dtype="f8", chunks=(min(rows, 20_000), 8))
         for turn in range(10):
             made[turn * len(part) : (turn + 1) * len(part)] = part
     elif kind == "safetensors":
@@ -590,7 +589,7 @@ NAMES = {
 def test_larger_than_memory(kind):
     peaks = []
     name = NAMES[kind]
-    for numbers in (8_000, LARGE // (4 if kind.startswith("text") else 1)):
+    for numbers in (8_000, LARGE // {"text": 4, "text.gz": 8}.get(kind, 1)):
         make_large(kind, name, numbers)
         command = [*COMMAND, "apply", "relu", name, name.replace("x.", "y.")]
         done = subprocess.run(
@@ -599,4 +598,4 @@ def test_larger_than_memory(kind):
         peaks.append(int(done.stdout))
         for made in (name, name.replace("x.", "y.")):
             subprocess.run(["rm", "-r", made], check=True)
-    assert peaks[1] - peaks[0] < BUDGET
+    assert peaks[1] - peaks[0] < BUDGET.get(kind, 200e6)

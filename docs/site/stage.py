@@ -35,6 +35,7 @@ rows
 containers
 initialization
 recipes
+command
 gpu
 ```
 """

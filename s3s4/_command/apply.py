@@ -12,7 +12,7 @@ import click
 
 import s3s4
 from s3s4._activation import elementwise
-from s3s4._command.arguments import NAMES, given, known, parameter_options
+from s3s4._command.arguments import NAMES, completed, files, given, known, parameter_options
 from s3s4._command.data import Function
 from s3s4._command.failures import failures_of
 from s3s4._command.formats import FORMATS, opened
@@ -22,21 +22,37 @@ from s3s4._cpu.threads import MOST
 ROWS = ", ".join(name for name in s3s4.activations if name not in elementwise)
 
 
+def inputs(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    """Offer what the activation that was named can be differentiated by."""
+    # Click leaves what it could not yet read, for want of this option's value, in args.
+    named = context.params.get("name") or next(iter(context.args), "")
+    activation = elementwise.get(named.lower())
+    return [
+        name for name in ("x", *getattr(activation, "parameters", ())) if name.startswith(typed)
+    ]
+
+
 @click.command(epilog=f"{NAMES} Or, of rows: {ROWS}.")
-@click.argument("name", callback=known(s3s4.activations), metavar="NAME")
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="OUT")
+@click.argument(
+    "name",
+    callback=known(s3s4.activations),
+    metavar="NAME",
+    shell_complete=completed(s3s4.activations),
+)
+@click.argument("source", metavar="IN", shell_complete=files)
+@click.argument("target", metavar="OUT", shell_complete=files)
 @click.option("--derivative", is_flag=True, help="The derivative by x instead of the value.")
 @click.option(
     "--wrt",
     metavar="x|PARAMETER",
+    shell_complete=inputs,
     help="The derivative by x, or by this parameter, instead of the value.",
 )
 @click.option(
     "--axis",
     type=int,
     help=f"Along which axis of an array the rows of {ROWS} lie; the last one (-1) unless told. Of "
-    "text, 1 is along the line, 0 down the columns.",
+    "text and tables, 1 is along the line, 0 down the columns.",
 )
 @click.option(
     "--dtype",
@@ -46,8 +62,8 @@ ROWS = ", ".join(name for name in s3s4.activations if name not in elementwise)
 @click.option(
     "--columns",
     metavar="NAME,...",
-    help="The columns of text that the activation is for, by name or by number from 1. The others "
-    "are copied as they are.",
+    help="The columns of a table that the activation is for, by name or by number from 1. The "
+    "others are copied as they are.",
 )
 @click.option(
     "--format",
@@ -89,18 +105,26 @@ def apply(
     What IN holds is found out from its content:
 
     \b
-    .npy   an array of any shape and order, larger than memory if need be.
-    .npz   several arrays; OUT gets each under its name.
-    text   lines of numbers. Columns are separated by tabs, else semicolons,
-           else commas, else blanks, whichever the first line of numbers has;
-           a field may stand in quotes. Comments (#) before it are copied, and
-           a line of column names, which has no number in it. Blank lines are
-           dropped. An empty field is a missing value, and stays empty.
+    .npy .npz      arrays of NumPy of any shape and order; OUT gets all of an
+                   archive under their names.
+    .h5 .hdf5 .zarr .safetensors
+                   one array, FILE::NAME where there are several. An OUT of
+                   this form puts the result beside what FILE holds.
+    .parquet .feather
+                   tables. The function is for their columns of numbers, the
+                   others stay what they are, and so do nulls.
+    .csv .tsv .txt, or with .gz
+                   lines of numbers. Columns are separated by tabs, else
+                   semicolons, else commas, else blanks, whichever the first
+                   line of numbers has; a field may stand in quotes. Comments
+                   (#) before it are copied, and a line of column names, which
+                   has no number in it. Blank lines are dropped. An empty field
+                   is a missing value, and stays empty.
 
-    OUT is of the same kind, and keeps shape, order, names and delimiter; text
-    can also become a .npy array of the chosen columns. "-" stands for standard input
-    or output, where .npy and text can be read and all three be written. The
-    suffix of OUT says what is wanted: .npy, .npz, or .csv, .tsv, .txt.
+    OUT becomes what its suffix or --format says, else what IN is: an array of any
+    format, or a table as it was; tables become .npy, too, an array of the columns.
+    Files may be larger than memory. "-" stands for standard input, for .npy and
+    text, or output, for all but HDF5 and Zarr.
 
     OUT is replaced when it is complete: a run that fails or is stopped leaves
     it as it was, and OUT may be IN. A pipe or a device is written in place.

@@ -4,10 +4,11 @@
 # - Names and parameters of activations come from their table, so a new one needs nothing here.
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 import s3s4
 from s3s4._activation import elementwise
@@ -62,6 +63,20 @@ def known(names: Mapping[str, object]) -> Callable[[click.Context, click.Paramet
         return found[0] if isinstance(given, str) else tuple(found)
 
     return check
+
+
+def completed(names: Iterable[str]) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Return what offers the names that begin as what was typed, in capitals or not."""
+
+    def offer(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+        return [name for name in names if name.startswith(typed.lower())]
+
+    return offer
+
+
+def files(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Have the shell offer its files."""
+    return [CompletionItem(typed, type="file")]
 
 
 def parameter_options(

@@ -37,5 +37,5 @@ def packing(sink: IO[bytes]) -> Iterator[IO[bytes]]:
     ----------
     sink : IO[bytes]
     """
-    with gzip.GzipFile("", "wb", fileobj=sink, mtime=0) as file:
+    with gzip.GzipFile("", "wb", 6, sink, mtime=0) as file:
         yield cast(IO[bytes], file)

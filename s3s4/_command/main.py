@@ -38,7 +38,15 @@ try:
     import click
 
     from s3s4._command.apply import apply
-    from s3s4._command.arguments import NAMES, given, known, limits, parameter_options
+    from s3s4._command.arguments import (
+        NAMES,
+        completed,
+        files,
+        given,
+        known,
+        limits,
+        parameter_options,
+    )
     from s3s4._command.failures import (
         INTERRUPTED,
         Failure,
@@ -107,6 +115,7 @@ def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[...
         "-o",
         "--output",
         metavar="FILE",
+        shell_complete=files,
         default=default,
         show_default=True,
         help=f"Where to save the picture ({', '.join(PICTURES)}).",
@@ -218,7 +227,13 @@ def show_speeds(speeds: Iterable["Speed"]) -> None:
 
 @commands.command()
 @click.option("--force", is_flag=True, help="Measure again what is known.")
-@click.option("--plot", "picture", metavar="FILE", help="Draw both curves and where they cross.")
+@click.option(
+    "--plot",
+    "picture",
+    metavar="FILE",
+    shell_complete=files,
+    help="Draw both curves and where they cross.",
+)
 def calibrate(force: bool, picture: str | None) -> None:
     """Measure from which size on threads pay, and the GPU, if ever.
 
@@ -242,7 +257,13 @@ def calibrate(force: bool, picture: str | None) -> None:
 
 
 @commands.command(epilog=NAMES)
-@click.argument("names", callback=known(elementwise), nargs=-1, metavar="[NAME]...")
+@click.argument(
+    "names",
+    callback=known(elementwise),
+    nargs=-1,
+    metavar="[NAME]...",
+    shell_complete=completed(elementwise),
+)
 @parameter_options(None)
 @click.option("--derivative", is_flag=True, help="Draw the derivatives by x too, below the values.")
 @click.option("--xlim", type=limits, metavar="MIN,MAX", help="Where the x axis begins and ends.")

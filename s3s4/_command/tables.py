@@ -18,7 +18,7 @@ from s3s4._command.npy import write_columns
 from s3s4._command.streams import writing
 
 # Bytes in a batch, as far as it can be divided.
-BATCH = 1 << 25
+BATCH = 1 << 24
 
 
 class Reader(Protocol):
