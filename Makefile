@@ -12,8 +12,7 @@ SOURCES := pyproject.toml meson.build README.md LICENSE $(wildcard src/*/*.py sr
     s3s4/*/*.pyi s3s4/py.typed s3s4/meson.build)
 
 .PHONY: demo test slow frameworks fuzz sanitize arm64 dev lint bench study site site-check man \
-    family wheel sdist \
-    audit smoke minima gpu-check gpu gpu-host on-card on-card-bundle \
+    family wheel sdist audit smoke minima gpu-check gpu gpu-host on-card on-card-bundle \
     gpu-roofline portability clean
 .DELETE_ON_ERROR .SECONDARY:
 

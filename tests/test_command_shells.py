@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -9,10 +10,12 @@ import sys
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from click.shell_completion import ShellComplete
 
 import s3s4
+from commandline import COMMAND
 from s3s4._command.main import commands
 from support import ELEMENTWISE
 
@@ -136,3 +139,23 @@ def test_troff_has_nothing_to_say(manual, own_folder):
     )
     assert done.stderr == b""
     assert b"--columns NAME,..." in re.sub(b".\x08", b"", done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments",
+    ["--help", "apply -h", "apply s4 in.npy out.npy", "apply s5 a b", "info", "plot s4"],
+)
+def test_a_dumb_terminal_gets_no_control_codes(own_folder, arguments):
+    np.save("in.npy", np.zeros(3))
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, *arguments.split()]
+    subprocess.run(command, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "dumb"})
+    os.write(theirs, b"|")
+    os.close(theirs)
+    shown = b""
+    while not shown.endswith(b"|"):
+        shown += os.read(ours, 10_000)
+    os.close(ours)
+    assert b"\x1b" not in shown
+    assert shown.count(b"\r") == shown.count(b"\r\n") == shown.count(b"\n")
