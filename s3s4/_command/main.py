@@ -72,7 +72,7 @@ def print_place(context: click.Context, option: click.Parameter, wanted: bool) -
         context.exit()
 
 
-def place_options(command: click.Command) -> click.Command:
+def place_options(command: click.Group) -> click.Group:
     """Add an option for each of `PLACES`."""
     for name, (_, help_text) in PLACES.items():
         option = click.Option(
