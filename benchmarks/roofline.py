@@ -3,8 +3,8 @@
 Counts the instructions of a kernel's loop by the part of a processor that takes them, and compares
 the time each part needs, at the published rates of a card, with the time memory needs. No card is
 measured: latencies, caches and clocks that sink under load are left out, and nothing is ever as
-fast as its limit. docs/gpu.md gets the slowest kernel of each form and dtype; --quick is for
-float32 alone.
+fast as its limit. docs/gpu.md gets the slowest of S4's kernels of each form and dtype; --only names
+another function, --quick is for float32 alone.
 
 Design:
 - The loop is the shortest one in the disassembly that both loads and stores. Of branches, as by
@@ -69,13 +69,24 @@ CARDS = (
     Card("L4", (8, 9), 58, 2.04, 300, rates(128, 2, 16)),
     Card("RTX 4090", (8, 9), 128, 2.52, 1008, rates(128, 2, 16)),
     Card("H100 SXM", (9, 0), 132, 1.98, 3350, rates(128, 64, 32)),
+    Card("H200", (9, 0), 132, 1.98, 4800, rates(128, 64, 32)),
+    Card("B200", (10, 0), 148, 1.965, 8000, rates(128, 64, 32)),
 )
 FORMS = {
-    "shared": "contiguous, a number for each parameter",
-    "full": "contiguous, arrays for parameters",
-    "walk": "strided",
-    "reduce": "sums of gradients",
+    "flat number": "contiguous, a number for each parameter",
+    "flat one": "contiguous, parameters of one element in memory",
+    "flat each": "contiguous, arrays for parameters",
+    "lines line": "a parameter a channel, along the last axis",
+    "lines point": "a parameter a channel, in the middle",
+    "walk number": "strided",
+    "walk view": "strided, four axes, arrays for parameters",
+    "sum number": "gradients, one sum",
+    "sum one": "gradients, one sum, a parameter in memory",
+    "reduce number": "gradients, sums of rows or columns, numbers",
+    "reduce view": "gradients, sums of rows or columns",
 }
+"""By the loop and how parameters are read; what comes from a cache moves no bytes of memory."""
+FUNCTIONS = ("s4", "s4_dx", "s4_dk", "s4_value_dx", "s4_backward")
 ENOUGH = 0.9
 """The share of the bandwidth from which a kernel is called bound by memory."""
 
@@ -184,11 +195,11 @@ def part_of(instruction: str) -> str:
 def predictions(function: str, dtype: str) -> list[Prediction]:
     found = []
     for kernel in gpu_offline.kernels(function, dtype):
-        if kernel.form not in FORMS:
+        if kernel.is_wide or not kernel.function:
             continue
         for capability in dict.fromkeys(card.capability for card in CARDS):
             code = gpu_offline.assembled(kernel, capability, disassemble=True).code
-            body = loop(code, kernel.vector)
+            body = loop(code, kernel.form.is_vector)
             taken = Counter(map(part_of, body))
             # A short loop is unrolled: how often, the writes tell.
             elements = kernel.width * sum("STG" in one for one in body) / kernel.stores
@@ -197,6 +208,14 @@ def predictions(function: str, dtype: str) -> list[Prediction]:
                 Prediction(kernel, card, counts) for card in CARDS if card.capability == capability
             ]
     return found
+
+
+def kind(kernel: Kernel) -> str:
+    """The loop, and how it reads parameters; of none, as the first that would be."""
+    loop, operands = kernel.form.loop, kernel.form.operands
+    own = {"flat": "number", "lines": "line", "walk": "number", "sum": "number", "reduce": "number"}
+    variables = 1 + kernel.function.endswith("_backward")
+    return f"{loop} {operands[-1] if len(operands) > variables else own[loop]}"
 
 
 def line(found: Sequence[Prediction]) -> str:
@@ -218,7 +237,7 @@ def table(found: Sequence[Prediction]) -> str:
     cards = list(dict.fromkeys(p.card.name for p in found))
     groups: dict[tuple[str, str], dict[str, list[Prediction]]] = {}
     for p in found:
-        group = groups.setdefault((FORMS[p.kernel.form], p.kernel.dtype), {})
+        group = groups.setdefault((FORMS[kind(p.kernel)], p.kernel.dtype), {})
         group.setdefault(p.card.name, []).append(p)
     lines = [f"| kernels | {' | '.join(cards)} |", f"| --- |{' --- |' * len(cards)}"]
     for (form, dtype), by_card in groups.items():
@@ -242,7 +261,7 @@ def run(quick: bool, names: Sequence[str]) -> None:
         print(f"roofline skipped: {reason}")
         return
     dtypes = ("float32",) if quick else DTYPES
-    jobs = [(n, d) for d in dtypes for n in names or gpu_offline.functions()]
+    jobs = [(n, d) for d in dtypes for n in names or FUNCTIONS]
     found: list[Prediction] = []
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for some in pool.map(predictions, *zip(*jobs, strict=True)):

@@ -54,7 +54,7 @@ COMMANDS = {
     "sweep": Command("ways (idle, busy), by default both"),
     "gpu_host": Command(threads=1),
     "on_card": Command(),
-    "roofline": Command("functions, by default all"),
+    "roofline": Command("functions, by default S4's"),
     "report": Command("results (files in benchmarks/results), by default this machine's"),
 }
 
