@@ -95,11 +95,11 @@ def test_numpy(walk, tmp_path):
     if not (ROOT / ".git").exists():
         pytest.skip("no repository to clone")
     subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "clone"], check=True)
-    (tmp_path / "clone" / "readme.py").write_text("\n".join(programs(README)))
+    (tmp_path / "readme.py").write_text("\n".join(programs(README)))
     install = said(README, "pip install .")
     assert install == "pip install ."
-    # From its source folder, the first thing that a newcomer does.
-    shown = walk(install, "python readme.py", said(OPERATIONS, "python -c"), folder="clone")
+    leave, show = said(README, "cd .."), said(OPERATIONS, "python -c")
+    shown = walk(install, leave, "python readme.py", show, folder="clone")
     assert re.search(r"^variant +\w+$", shown, re.MULTILINE)
 
 
