@@ -13,6 +13,7 @@ from s3s4._errors import GPUUnavailable
 from s3s4._family import activations, get
 from s3s4._gaussian import CriticalInit, Moments, critical_init, gain, moments
 from s3s4._measured.cutover import Calibration, calibrate
+from s3s4._plot import plot
 from s3s4._published import S3Activation, S4Activation
 from s3s4._route import device
 from s3s4._rows import RowActivation
@@ -43,6 +44,7 @@ __all__ = [
     "get_num_threads",
     "get_pkgconfig_dir",
     "moments",
+    "plot",
     "reuse_outputs",
     "rrelu_training",
     "set_num_threads",

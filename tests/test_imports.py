@@ -38,7 +38,7 @@ KNOWN_TO = {
     "zarr": {"_command.zarrs"},
     "rich": {"_command.main"},
     "tqdm": {"_command.main"},
-    "matplotlib": {"_command.main", "_command.demo", "_command.figures"},
+    "matplotlib": {"_command.main", "_command.demo", "_command.figures", "_plot"},
     "_command": WITHIN_COMMAND | {"__main__"},
     "_gpu": WITHIN_GPU | {"_devices"},
     "_formulas_gpu": {"_gpu.kernels", "_gpu.primitives"},

@@ -10,6 +10,7 @@ from pathlib import Path
 PROJECTS = {
     "python": "https://docs.python.org/3/",
     "numpy": "https://numpy.org/doc/stable/",
+    "matplotlib": "https://matplotlib.org/stable/",
 }
 OBJECTS = {
     "python": {
@@ -21,6 +22,9 @@ OBJECTS = {
     "numpy": {
         "numpy.ndarray": ("py:class", "reference/generated/numpy.ndarray.html#numpy.ndarray"),
         "numpy.ufunc": ("py:class", "reference/generated/numpy.ufunc.html#numpy.ufunc"),
+    },
+    "matplotlib": {
+        "matplotlib.axes.Axes": ("py:class", "api/_as_gen/matplotlib.axes.Axes.html#$"),
     },
 }
 """By project and name: what it is, and where it is documented."""

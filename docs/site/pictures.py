@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from s3s4._activation import elementwise
-from s3s4._command.figures import DENSE, broken
+from s3s4._plot import POINTS, broken
 from s3s4._table import TABLE
 
 WIDTH = 8.38
@@ -17,6 +18,7 @@ WIDTH = 8.38
 STEEPNESSES = (0.5, 1.0, 2.0, 10.0)
 """Values of k with which the gallery shows S4 beside the default."""
 COLUMNS = 5
+DENSE = np.linspace(-7, 7, POINTS)
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,10 @@ def draw(axes: Axes, theme: Theme, name: str, **parameters: Any) -> None:
     value, slope = elementwise[name].value_and_derivative(DENSE, **parameters)
     axes.axhline(0, color=theme.faint, linewidth=0.8, zorder=0)
     axes.axvline(0, color=theme.faint, linewidth=0.8, zorder=0)
-    axes.plot(DENSE, broken(slope), "--", color=theme.slope, linewidth=1.5, label="derivative by x")
-    axes.plot(DENSE, broken(value), color=theme.value, linewidth=2, label="value")
+    axes.plot(
+        DENSE, broken(slope, DENSE), "--", color=theme.slope, linewidth=1.5, label="derivative by x"
+    )
+    axes.plot(DENSE, broken(value, DENSE), color=theme.value, linewidth=2, label="value")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlim(DENSE[0], DENSE[-1])
 

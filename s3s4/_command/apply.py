@@ -12,14 +12,12 @@ import click
 
 import s3s4
 from s3s4._activation import elementwise
-from s3s4._command.arguments import NAMES, completed, files, given, known, parameter_options
+from s3s4._command.arguments import NAMES, ROWS, completed, files, given, known, parameter_options
 from s3s4._command.data import Function
 from s3s4._command.failures import failures_of
 from s3s4._command.formats import FORMATS, opened
 from s3s4._command.streams import STANDARD_ERROR
 from s3s4._cpu.threads import MOST
-
-ROWS = ", ".join(name for name in s3s4.activations if name not in elementwise)
 
 
 def inputs(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
@@ -32,7 +30,7 @@ def inputs(context: click.Context, parameter: click.Parameter, typed: str) -> li
     ]
 
 
-@click.command(epilog=f"{NAMES} Or, of rows: {ROWS}.")
+@click.command(epilog=NAMES)
 @click.argument(
     "name",
     callback=known(s3s4.activations),

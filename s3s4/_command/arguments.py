@@ -13,7 +13,8 @@ from click.shell_completion import CompletionItem
 import s3s4
 from s3s4._activation import elementwise
 
-NAMES = f"NAME is one of: {', '.join(elementwise)}."
+ROWS = ", ".join(name for name in s3s4.activations if name not in elementwise)
+NAMES = f"NAME is one of: {', '.join(elementwise)}. Or, of rows: {ROWS}."
 
 
 def numbers(count: int | None) -> Callable[[str], tuple[float, ...]]:

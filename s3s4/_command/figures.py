@@ -5,7 +5,6 @@
 # - What is marked in a picture is computed by the functions in it, so that the two agree.
 
 from collections.abc import Mapping, Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import s3s4
-from s3s4._activation import elementwise
+from s3s4._plot import LIGHT, MOST_WITHIN
 
 Floats = NDArray[np.float64]
 
@@ -25,18 +24,6 @@ DEFAULT_K = s3s4.s4.parameters["k"]
 COLOURS = {0.5: "#a6cee3", 1.0: "#6baed6", 2.0: "#3182bd", DEFAULT_K: "#d7301f", 10.0: "#08306b"}
 S3_COLOUR = "#d7301f"
 
-# Where activations are drawn: so far that relu6 bends, so dense that a tenth from one point to the
-# next can only be a jump.
-DENSE = np.linspace(-7, 7, 4001)
-JUMP = 0.1
-
-# Okabe and Ito's colours, which nearly everyone can tell apart, without the yellow, that is too
-# light for a line.
-PALETTE = ("black", "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7")
-STYLES = ("-", "--", "-.", ":")
-MOST_WITHIN = 6
-"""More curves have their names beside the picture, and differ in the style of the line as well."""
-LIGHT = "#e6edf3"
 DARK: Any = {
     **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "#0d1117"),
     **dict.fromkeys(
@@ -164,46 +151,20 @@ def compared(
     -------
     Figure
     """
-    shown = [one for name in names for one in _with_parameters(name, parameters)]
-    x = DENSE if xlim is None else np.linspace(*xlim, len(DENSE))
-    outside = len(shown) > MOST_WITHIN
     with rc_context(DARK if dark else {}):
-        size = (11 if outside else 9, 9 if derivative else 5)
-        figure = Figure(figsize=size, layout="constrained", dpi=120)
+        figure = Figure(figsize=(9, 9 if derivative else 5), layout="constrained", dpi=120)
         panels = figure.subplots(2 if derivative else 1, 1, sharex=True, squeeze=False)[:, 0]
-        for index, (name, own) in enumerate(shown):
-            label = ", ".join([name, *(f"{key} = {value:g}" for key, value in own.items())])
-            colours = PALETTE if not dark else [LIGHT, *PALETTE[1:]]
-            style = STYLES[index % len(STYLES)] if outside else "-"
-            values = elementwise[name].value_and_derivative(x, **own)
-            for axes, y in zip(panels, values, strict=False):
-                colour = colours[index % len(colours)]
-                axes.plot(x, broken(y, x), color=colour, linestyle=style, label=label)
-        for axes, title in zip(panels, ("value", "derivative by x"), strict=False):
-            axes.set_ylabel(title)
-            axes.axhline(0, color="0.5", linewidth=0.8, zorder=0)
-            axes.axvline(0, color="0.5", linewidth=0.8, zorder=0)
+        for axes, is_slope in zip(panels, (False, True), strict=False):
+            limits = {} if xlim is None else {"xlim": xlim}
+            s3s4.plot(*names, derivative=is_slope, ax=axes, **limits, **parameters)
             axes.spines[["top", "right"]].set_visible(False)
-            axes.set(xlim=xlim, ylim=ylim)
-        beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if outside else {}
-        panels[0].legend(frameon=False, **beside)
-        panels[-1].set_xlabel("x")
+            axes.set(ylim=ylim)
+            axes.label_outer()
+        for axes in panels[1:]:
+            axes.get_legend().remove()
+        if len(panels[0].get_legend().get_texts()) > MOST_WITHIN:
+            figure.set_figwidth(11)
     return figure
-
-
-def _with_parameters(
-    name: str, parameters: Mapping[str, Sequence[float]]
-) -> list[tuple[str, dict[str, float]]]:
-    """An activation with every combination of the numbers that are its own."""
-    own = {key: v for key, v in parameters.items() if key in elementwise[name].parameters}
-    return [(name, dict(zip(own, values, strict=True))) for values in product(*own.values())]
-
-
-def broken(y: Floats, x: Floats = DENSE) -> Floats:
-    """Return the values of a function with a gap where it jumps, and no line there."""
-    y = y.copy()
-    y[1:][np.abs(np.diff(y)) > JUMP * max(1, (x[1] - x[0]) / (DENSE[1] - DENSE[0]))] = np.nan
-    return y
 
 
 def terrain(height: Floats, x: Floats, direction: str) -> Figure:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import s3s4
 from s3s4 import _devices
-from s3s4._activation import elementwise
 from s3s4._command.streams import writing
 from s3s4._extras import to_install
 
@@ -259,10 +258,10 @@ def calibrate(force: bool, picture: str | None) -> None:
 @commands.command(epilog=NAMES)
 @click.argument(
     "names",
-    callback=known(elementwise),
+    callback=known(s3s4.activations),
     nargs=-1,
     metavar="[NAME]...",
-    shell_complete=completed(elementwise),
+    shell_complete=completed(s3s4.activations),
 )
 @parameter_options(None)
 @click.option("--derivative", is_flag=True, help="Draw the derivatives by x too, below the values.")
