@@ -43,4 +43,4 @@ def run(quick: bool, names: Sequence[str]) -> None:
         results.store("grid", content)
     target = results.FOLDER / "grid.png"
     picture.draw(content, machine.title(machine.describe(), "S4 and S4': time an element"), target)
-    print(f"written: {target}")
+    print(f"written: {target.stem}-*{target.suffix} in {target.parent}")

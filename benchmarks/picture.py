@@ -10,10 +10,11 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 import family_tables
-from contenders import CONTENDERS, OURS
+from contenders import OURS
 from job import QUANTITIES, split
 from tables import Grid
 
@@ -35,8 +36,24 @@ COLOURS = {
 DASHED = {"s3s4, new output", "copy"}
 
 
+THEMES = {"light": ("#ffffff", "#24292f", "#8c959f"), "dark": ("#0d1117", "#e6edf3", "#7d8590")}
+"""Ground, letters, lines of the grid."""
+SHOWN = {
+    OURS: ("#c2410c", "#ff8c5a"),
+    "copy": ("#24292f", "#e6edf3"),
+    "torch.compile": ("#0969da", "#58a6ff"),
+    "jax.jit": ("#1a7f37", "#3fb950"),
+    "numexpr": ("#9a6700", "#d29922"),
+    "numpy": ("#6e7781", "#9aa4af"),
+}
+"""Colours of the few contenders that the grid's picture has, on a light and on a dark ground."""
+PANELS = ("s4", "s4_dx")
+WIDTH, LETTERS = 8.38, 9
+"""Inches of what is shown 838 pixels wide, and points."""
+
+
 def draw(content: Grid, title: str, file: Path) -> None:
-    """Draw the grid.
+    """Draw the grid, twice: FILE-light and FILE-dark.
 
     Parameters
     ----------
@@ -45,55 +62,72 @@ def draw(content: Grid, title: str, file: Path) -> None:
     title : str
         What it shows, and what it was measured on.
     file : pathlib.Path
-        Where to write it.
+        Where to write it, but for the theme.
     """
-    quantities = [q for q in QUANTITIES if any(q in content[dtype] for dtype in content)]
-    figure, axes = plt.subplots(
-        len(content),
-        len(quantities),
-        figsize=(3.4 * len(quantities) + 0.6, 3.6 * len(content) + 1.2),
-        sharex=True,
-        sharey="row",
-        squeeze=False,
-        layout="constrained",
-    )
-    for row, dtype in zip(axes, content, strict=True):
-        for panel, quantity in zip(row, quantities, strict=True):
-            lines(panel, content[dtype].get(quantity, {}))
-            panel.set_title(f"{QUANTITIES[quantity]}, {dtype}", fontsize=10)
-        row[0].set_ylabel("ns an element")
-    for panel in axes[-1]:
-        panel.set_xlabel("elements")
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
-    figure.suptitle(title, fontsize=12)
-    figure.savefig(file, dpi=110)
-    plt.close(figure)
+    for theme in THEMES:
+        figure = panels(content, title, theme)
+        figure.savefig(file.with_stem(f"{file.stem}-{theme}"))
 
 
-def lines(panel: Axes, sizes: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
-    """Draw one panel."""
-    for name in CONTENDERS:
-        points = sorted((int(n), cell[name][0]) for n, cell in sizes.items() if name in cell)
-        if not points or name not in COLOURS:
-            continue
-        panel.plot(
-            [n for n, _ in points],
-            [seconds / n * 1e9 for n, seconds in points],
-            label=name,
-            color=COLOURS[name],
-            linestyle="--" if name in DASHED else "-",
-            linewidth=2.6 if name == OURS else 1.3,
-            marker="o",
-            markersize=4 if name == OURS else 2.5,
-            zorder=3 if name == OURS else 2,
-        )
+def panels(content: Grid, title: str, theme: str) -> Figure:
+    """Return a panel for each function and dtype, with a line for each contender."""
+    ground, ink, faint = THEMES[theme]
+    inks = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    grounds = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
+    settings = {**dict.fromkeys(inks, ink), **dict.fromkeys(grounds, ground), "font.size": LETTERS}
+    with plt.rc_context({**settings, "axes.titlesize": LETTERS}):
+        figure = Figure(figsize=(WIDTH, 6.6), layout="constrained", dpi=120)
+        axes = figure.subplots(len(PANELS), len(content), sharex=True, sharey=True, squeeze=False)
+        for row, quantity in zip(axes, PANELS, strict=True):
+            for panel, dtype in zip(row, content, strict=True):
+                lines(panel, content[dtype].get(quantity, {}), list(THEMES).index(theme), faint)
+                panel.set_title(f"{QUANTITIES[quantity]}, {dtype}")
+            row[0].set_ylabel("ns an element")
+        for panel in axes[-1]:
+            panel.set_xlabel("elements")
+        figure.suptitle(title, fontsize=LETTERS)
+    return figure
+
+
+def lines(
+    panel: Axes, sizes: Mapping[str, Mapping[str, Sequence[float]]], theme: int, faint: str
+) -> None:
+    """Draw one panel, each line with its name at its end."""
     panel.set_xscale("log")
     panel.set_yscale("log")
+    ends = {}
+    for name, colours in SHOWN.items():
+        points = sorted(
+            (int(n), cell[name][0] / int(n)) for n, cell in sizes.items() if name in cell
+        )
+        if points:
+            x, y = [n for n, _ in points], [seconds * 1e9 for _, seconds in points]
+            panel.plot(
+                x,
+                y,
+                label=name,
+                color=colours[theme],
+                linestyle="--" if name in DASHED else "-",
+                linewidth=2.6 if name == OURS else 1.4,
+                zorder=3 if name == OURS else 2,
+            )
+            ends[name] = (x[-1], y[-1])
+    before = 0.0
+    for name, (x_end, y_end) in sorted(ends.items(), key=lambda item: item[1][1]):
+        # Names stand apart by a line of their height, however close their lines end.
+        place = max(y_end, before * 2.1)
+        style = {"color": SHOWN[name][theme], "weight": "bold" if name == OURS else "normal"}
+        panel.annotate(
+            name, (x_end, place), (4, 0), textcoords="offset points", va="center", **style
+        )
+        before = place
+    numbers = [int(n) for n in sizes]
+    panel.set_xlim(min(numbers) / 1.5, max(numbers) * 60)
+    panel.set_xticks([n for n in numbers if n >= 100 and len(str(n)) % 2])
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.yaxis.set_minor_locator(NullLocator())
-    panel.grid(color="#e5e5e5")
+    panel.grid(color=faint, alpha=0.25, linewidth=0.6)
     panel.spines[["top", "right"]].set_visible(False)
 
 

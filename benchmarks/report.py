@@ -1,7 +1,7 @@
 """Make the tables of the documentation, and a picture, from the kept results.
 
 Replaces what stands between <!-- begin: SECTION --> and <!-- end: SECTION --> in
-docs/performance.md, docs/rows.md and README.md, and draws docs/performance.png from the section
+docs/performance.md, docs/rows.md and README.md, and draws docs/performance-*.png from the section
 "grid". --quick prints the sections instead. Results of this machine come first; what it has none of
 is taken from those of others, which is said beside it.
 """

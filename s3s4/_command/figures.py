@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.colors import CenteredNorm
 from matplotlib.figure import Figure
@@ -20,9 +20,13 @@ from s3s4._plot import LIGHT, MOST_WITHIN
 Floats = NDArray[np.float64]
 
 DEFAULT_K = s3s4.s4.parameters["k"]
-# The default k stands out; the others grow darker with k.
-COLOURS = {0.5: "#a6cee3", 1.0: "#6baed6", 2.0: "#3182bd", DEFAULT_K: "#d7301f", 10.0: "#08306b"}
-S3_COLOUR = "#d7301f"
+# The default k stands out, as S3 does; the others go further from the ground with k. All stand out
+# from it by 3 : 1 or more.
+STEEPNESSES = (0.5, 1.0, 2.0, DEFAULT_K, 10.0)
+LINES = (":", "--", "-.", "-", "-")
+COLOURS = ("#4a98c9", "#2e7ebc", "#1764ab", "#d7301f", "#08306b")
+COLOURS_ON_DARK = ("#4a98c9", "#79b4e0", "#a3cdee", "#ff7b5a", "#dcecfa")
+DEFAULT = STEEPNESSES.index(DEFAULT_K)
 
 DARK: Any = {
     **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "#0d1117"),
@@ -32,96 +36,105 @@ DARK: Any = {
 }
 
 
-def curves() -> Figure:
+def curves(dark: bool = False) -> Figure:
     """Draw S3, S4 and their derivatives, with the truths about them marked.
+
+    Parameters
+    ----------
+    dark : bool
+        Light lines on a dark ground.
 
     Returns
     -------
     Figure
         Values above derivatives, S3 beside S4.
     """
-    figure = Figure(figsize=(12, 8), layout="constrained", dpi=120)
-    (s3_value, s4_value), (s3_slope, s4_slope) = figure.subplots(2, 2, sharex=True, sharey="row")
-    _draw_s3_value(s3_value)
-    _draw_s3_slope(s3_slope)
-    x = np.linspace(-5, 5, 2001)
-    for k, colour in COLOURS.items():
-        width, layer = (2.6, 3) if k == DEFAULT_K else (1.5, 2)
-        for axes, y in ((s4_value, s3s4.s4(x, k)), (s4_slope, s3s4.s4.derivative(x, k))):
-            axes.plot(x, y, color=colour, linewidth=width, zorder=layer, label=f"k = {k:g}")
-        s4_slope.plot(0, s3s4.s4.derivative(0.0, k), "o", color=colour, markersize=5)
-    _mark_s4(s4_value, s4_slope)
-    for axes in (s3_value, s4_value, s3_slope, s4_slope):
-        axes.axhline(0, color="0.6", linewidth=0.8, zorder=0)
-        axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
-        axes.spines[["top", "right"]].set_visible(False)
-    for axes in (s3_slope, s4_slope):
-        axes.set_xlabel("x")
+    colours = COLOURS_ON_DARK if dark else COLOURS
+    with rc_context(DARK if dark else {}):
+        figure = Figure(figsize=(12, 8), layout="constrained", dpi=120)
+        panels = figure.subplots(2, 2, sharex=True, sharey="row")
+        (s3_value, s4_value), (s3_slope, s4_slope) = panels
+        _draw_s3_value(s3_value, colours[DEFAULT])
+        _draw_s3_slope(s3_slope, colours[DEFAULT])
+        x = np.linspace(-5, 5, 2001)
+        for k, colour, line in zip(STEEPNESSES, colours, LINES, strict=True):
+            width, layer = (2.6, 3) if k == DEFAULT_K else (1.7, 2)
+            look: Any = {"color": colour, "linestyle": line, "linewidth": width, "zorder": layer}
+            for axes, y in ((s4_value, s3s4.s4(x, k)), (s4_slope, s3s4.s4.derivative(x, k))):
+                axes.plot(x, y, **look, label=f"k = {k:g}")
+            s4_slope.plot(0, s3s4.s4.derivative(0.0, k), "o", color=colour, markersize=5)
+        _mark_s4(s4_value, s4_slope, colours[DEFAULT])
+        for axes in panels.flat:
+            axes.axhline(0, color="0.6", linewidth=0.8, zorder=0)
+            axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
+            axes.spines[["top", "right"]].set_visible(False)
+        for axes in panels[1]:
+            axes.set_xlabel("x")
     return figure
 
 
-def _draw_s3_value(axes: Axes) -> None:
+def _draw_s3_value(axes: Axes, colour: str) -> None:
     left, right = np.linspace(-5, 0, 500), np.linspace(1e-9, 5, 500)
     for x in (left, right):
-        axes.plot(x, s3s4.s3(x), color=S3_COLOUR, linewidth=2.6)
+        axes.plot(x, s3s4.s3(x), color=colour, linewidth=2.6)
     bottom, top = float(s3s4.s3(right[0])), float(s3s4.s3(0.0))
-    _mark_jump(axes, top, bottom)
+    _mark_jump(axes, top, bottom, colour)
     text = f"jumps at 0: S3(0) = {top:g},\njust right of it {bottom:.0f}"
     _note(axes, text, (0, 0.25), (0.9, 0.08))
     axes.set_title("S3")
     axes.set_ylabel("value")
 
 
-def _draw_s3_slope(axes: Axes) -> None:
+def _draw_s3_slope(axes: Axes, colour: str) -> None:
     left, right = np.linspace(-5, 0, 500), np.linspace(1e-9, 5, 500)
     for x in (left, right):
-        axes.plot(x, s3s4.s3.derivative(x), color=S3_COLOUR, linewidth=2.6)
+        axes.plot(x, s3s4.s3.derivative(x), color=colour, linewidth=2.6)
     bottom, top = float(s3s4.s3.derivative(0.0)), float(s3s4.s3.derivative(right[0]))
-    _mark_jump(axes, bottom, top)
+    _mark_jump(axes, bottom, top, colour)
     text = f"S3'(0) = {bottom:g}, the slope on\nthe left; on the right it is {top:.0f}"
     _note(axes, text, (0, bottom), (-4.8, 0.62))
     axes.set_title("S3'")
     axes.set_ylabel("derivative by x")
 
 
-def _mark_jump(axes: Axes, taken: float, left_out: float) -> None:
+def _mark_jump(axes: Axes, taken: float, left_out: float, colour: str) -> None:
     """Show which end at 0 belongs to the function, as textbooks do."""
-    axes.plot([0, 0], [taken, left_out], ":", color=S3_COLOUR)
-    axes.plot(0, taken, "o", color=S3_COLOUR)
-    axes.plot(0, left_out, "o", color=S3_COLOUR, markerfacecolor="white")
+    axes.plot([0, 0], [taken, left_out], ":", color=colour)
+    axes.plot(0, taken, "o", color=colour)
+    axes.plot(0, left_out, "o", color=colour, markerfacecolor=axes.get_facecolor())
 
 
-def _mark_s4(value: Axes, slope: Axes) -> None:
+def _mark_s4(value: Axes, slope: Axes, colour: str) -> None:
     x = np.linspace(-5, 0, 50_001)
     dx = s3s4.s4.derivative(x, DEFAULT_K)
     falling = x[dx < 0]
     start, steepest = float(falling[0]), int(dx.argmin())
     for axes in (value, slope):
-        axes.axvspan(start, 0, color=COLOURS[DEFAULT_K], alpha=0.13, linewidth=0)
+        axes.axvspan(start, 0, color=colour, alpha=0.13, linewidth=0)
 
     middle = float(s3s4.s4(0.0))
-    value.plot(0, middle, "o", color="black", zorder=4)
+    value.plot(0, middle, "o", color=rcParams["text.color"], zorder=4)
     _note(value, f"S4(0) = {middle:g} for every k", (0, middle), (1.2, 0.32))
     text = f"at k = {DEFAULT_K:g} it falls\nfrom x = {start:.3f} to 0"
     _note(value, text, (start / 2, 0.55), (-4.8, 0.62))
-    smallest = s3s4.s4(x, min(COLOURS))
+    smallest = s3s4.s4(x, STEEPNESSES[0])
     lowest = int(smallest.argmin())
     _note(value, "negative for k < 1", (x[lowest], smallest[lowest]), (0.3, -0.11))
     value.set_title("S4")
     value.legend(loc="lower right", frameon=False)
 
-    slope.fill_between(falling, dx[dx < 0], color=COLOURS[DEFAULT_K], alpha=0.35, linewidth=0)
+    slope.fill_between(falling, dx[dx < 0], color=colour, alpha=0.35, linewidth=0)
     text = f"slope down to {dx[steepest]:.2f} at k = {DEFAULT_K:g}"
     _note(slope, text, (x[steepest], dx[steepest]), (-4.8, -0.5))
     text = f"dots: S4'(0) = (5 - k) / 8,\nwhich is 0 at k = {DEFAULT_K:g}"
-    _note(slope, text, (0, float(s3s4.s4.derivative(0.0, max(COLOURS)))), (1.2, -0.62))
+    _note(slope, text, (0, float(s3s4.s4.derivative(0.0, STEEPNESSES[-1]))), (1.2, -0.62))
     slope.set_title("S4'")
 
 
 def _note(axes: Axes, text: str, at: tuple[float, float], place: tuple[float, float]) -> None:
     """Write a remark at `place` with an arrow to what it is about."""
-    arrow = {"arrowstyle": "->", "color": "0.45"}
-    axes.annotate(text, at, place, arrowprops=arrow, color="0.25", fontsize=9.5)
+    arrow = {"arrowstyle": "->", "color": "0.5"}
+    axes.annotate(text, at, place, arrowprops=arrow, fontsize=9.5)
 
 
 def compared(
@@ -210,7 +223,7 @@ def _draw_spread(axes: Axes, x: Floats) -> None:
     curve = axes.twinx()
     grid = np.linspace(x.min(), x.max(), 1001)
     curve.plot(grid, s3s4.s4(grid), color="black", linewidth=2, label="S4")
-    curve.plot(grid, s3s4.s4.derivative(grid), color=COLOURS[DEFAULT_K], linewidth=2, label="S4'")
+    curve.plot(grid, s3s4.s4.derivative(grid), color=COLOURS[DEFAULT], linewidth=2, label="S4'")
     curve.axhline(0, color="0.6", linewidth=0.8)
     curve.legend(frameon=False)
 

@@ -288,13 +288,15 @@ def plot(
     curve for each: s3s4 plot s4 --k 1,2,5. Without a NAME, S3, S4 and their
     derivatives are drawn with their peculiarities marked.
     """
-    about_curves = (derivative, xlim, ylim, dark, *parameters.values())
+    about_curves = (derivative, xlim, ylim, *parameters.values())
     if not names and any(one not in (None, False) for one in about_curves):
         raise click.UsageError("Missing argument 'NAME'")
     values = given(parameters, names)
     figures = drawing("figures")
     figure = (
-        figures.compared(names, values, derivative, xlim, ylim, dark) if names else figures.curves()
+        figures.compared(names, values, derivative, xlim, ylim, dark)
+        if names
+        else figures.curves(dark)
     )
     figure.set_dpi(dpi)
     save(figure, output)
