@@ -67,23 +67,6 @@ def test_a_verdict_is_that_of_its_interval(load):
     assert [claims.within(around, value) for value in (1.4, 1.6)] == ["holds", "does not hold"]
 
 
-def test_letters_and_lines_stand_out(load):
-    """By 3 : 1 or more, as WCAG defines it."""
-
-    def luminance(colour):
-        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-        return np.dot(linear, (0.2126, 0.7152, 0.0722))
-
-    figures = load("figures")
-    for theme in figures.THEMES.values():
-        for colour in (theme.ink, theme.faint, *theme.colours.values()):
-            light, dark = sorted((luminance(theme.ground), luminance(colour)), reverse=True)
-            assert (light + 0.05) / (dark + 0.05) >= 3, (theme.ground, colour)
-    shown = figures.LETTERS - 1.5  # points, of the smallest, in a picture of 8.38 inches
-    assert shown / 72 * 838 / figures.WIDTH >= 9
-
-
 def test_pictures_can_be_drawn(load):
     figures, page = load("figures"), load("page")
     for _, figure in figures.drawn(page.kept(), "gradients"):

@@ -79,4 +79,5 @@ def write(folder: Path) -> None:
     for place, text in texts().items():
         (folder / place).write_text(text, "utf-8")
     for place, figure in pictures.drawn():
-        figure.savefig(folder / place)
+        # The theme's ground is that of the page.
+        figure.savefig(folder / place, transparent=True)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from s3s4._activation import elementwise
+from s3s4._command.figures import curves
 from s3s4._plot import POINTS, broken
 from s3s4._table import TABLE
 
@@ -67,6 +68,7 @@ def draw(axes: Axes, theme: Theme, name: str, **parameters: Any) -> None:
 def drawn() -> Iterator[tuple[str, Figure]]:
     """Yield every picture with its place in the site."""
     for title, theme in THEMES.items():
+        yield f"functions-{title}.svg", curves(dark=title == "dark")
         with rc_context(theme.settings()):
             for name in TABLE:
                 yield f"functions/{name}-{title}.svg", single(theme, name)

@@ -65,6 +65,8 @@ def staged(text: str, place: str) -> str:
             return found[0]
         inside = path[1:] if path[0] == "/" else (folder / path).resolve().relative_to(ROOT)
         path = str(inside)
+        if path == "docs/functions.png":
+            return "\n".join(picture("functions.svg", label))
         if path in PLACES or image:
             # Sphinx puts a page's title in place of nothing; its file's name says less.
             label = "" if label.endswith(".md") else label
@@ -85,7 +87,7 @@ def stage(folder: Path) -> None:
     folder.mkdir(parents=True)
     for place, at in PLACES.items():
         (folder / at).write_text(staged((ROOT / place).read_text("utf-8"), place), "utf-8")
-    for file in [*DOCS.glob("*.png"), *DOCS.glob("study/*.png")]:
+    for file in [*DOCS.glob("*-*.png"), *DOCS.glob("study/*.png")]:
         target = folder / file.relative_to(DOCS)
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(file, target)
