@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s3s4._activation import Activation
+from s3s4._extras import to_install
 from s3s4._family import get
 from s3s4._rows import RowActivation
 
@@ -113,7 +114,7 @@ def _current_axes() -> "Axes":
     try:
         from matplotlib import pyplot
     except ImportError as error:
-        raise ImportError("s3s4.plot needs Matplotlib: pip install matplotlib") from error
+        raise ImportError(f"s3s4.plot needs Matplotlib: {to_install('cli')}") from error
     return pyplot.gca()
 
 

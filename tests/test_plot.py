@@ -103,4 +103,4 @@ def test_without_matplotlib():
         "sys.modules['matplotlib'] = None\n"
         "try:\n    s3s4.plot('relu')\nexcept ImportError as error:\n    print(error)"
     )
-    assert done.stdout == "s3s4.plot needs Matplotlib: pip install matplotlib\n"
+    assert done.stdout.startswith("s3s4.plot needs Matplotlib: pip install '.[cli]'")
