@@ -207,7 +207,8 @@ class RowActivation(Described):
         if options:
             raise TypeError(f"on the GPU {min(options)}= is not supported")
         if lies_on_device(values[-1]):
-            return backend.over_rows_on_device(function, values, self._axes(axis, values[-1]), out)
+            axes = partial(self._axes, axis)
+            return backend.over_rows_on_device(function, values, axes, out)
         *grad, x = map(np.asarray, values)
         dtype = np.result_type(self._dtype(x), *grad)
         if dtype.type not in _cpu.FLOATS:
@@ -215,13 +216,13 @@ class RowActivation(Described):
         for one in grad:
             _require_fitting(one.shape, x.shape)
         arrays = [one.astype(dtype, copy=False) for one in (*grad, x)]
-        result = backend.over_rows(function, arrays, self._axes(axis, x))
+        result = backend.over_rows(function, arrays, self._axes(axis, x.ndim))
         if out is None:
             return result
         return _containers.put((_containers.PLAIN,), (result,), (None,), (out,))[0]
 
-    def _axes(self, axis: Any, x: Any) -> tuple[int, ...]:
-        ndim = len(x.shape)
+    def _axes(self, axis: Any, ndim: int) -> tuple[int, ...]:
+        """The axes of an array of so many that a row lies along."""
         if axis is None or isinstance(axis, tuple):
             return several(axis, ndim)
         return (self._axis(axis, ndim) % ndim,)

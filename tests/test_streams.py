@@ -8,6 +8,7 @@ import gc
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ pytestmark = pytest.mark.gpu
 if not driver.is_here():
     pytest.skip("not on fakecuda: tests/tools/fakecuda/run.py", allow_module_level=True)
 
-from numba import cuda  # noqa: E402, after the skip
+from cuda.bindings import driver as cuda_driver  # noqa: E402, after the skip
+from numba import cuda  # noqa: E402
 
 from device_libraries import DLPack, Interface, late, read, stream  # noqa: E402
 
@@ -218,6 +220,103 @@ def test_a_mask_is_refused():
     x = cuda.to_device(X)
     with pytest.raises(TypeError, match="mask"):
         s3s4.s4(Interface(x, mask=Interface(x)))
+
+
+# --- Graphs --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def captured(on):
+    """What a stream is asked for within, as a list of one graph."""
+    made = []
+    assert not cuda_driver.cuStreamBeginCapture(int(on), 0)[0]
+    try:
+        yield made
+    finally:
+        code, graph = cuda_driver.cuStreamEndCapture(int(on))
+        assert not code
+        code, graph = cuda_driver.cuGraphInstantiate(graph, 0)
+        assert not code
+        made.append(graph)
+
+
+GRAPHED = {
+    "value": (lambda x, out: s3s4.s4(x, 2.0, out=out), lambda x: s3s4.s4(x, np.float32(2))),
+    "several results": (
+        lambda x, out: s3s4.s4.value_and_derivative(x, 2.0, out=(out, x)),
+        lambda x: s3s4.s4(x, np.float32(2)),
+    ),
+    "rows": (lambda x, out: s3s4.softmax(x, out=out), s3s4.softmax),
+    "another type": (
+        lambda x, out: s3s4.s4(x, NARROW, out=out), lambda x: s3s4.s4(x, np.float16(2))
+    ),
+}  # fmt: skip
+NARROW = np.float16(2)
+
+
+@pytest.mark.parametrize("kind", GRAPHED)
+def test_what_is_captured_is_computed_when_it_is_replayed(kind):
+    call, expected = GRAPHED[kind]
+    on = stream()
+    x, source = late(X, on)
+    out, _out = late(K, on)
+    shown, into = Interface(x, on), Interface(out, on)
+    call(shown, into)
+    on.synchronize()
+    with driver.counted() as calls, captured(on) as graph:
+        call(shown, into)
+    waits = {"cuStreamSynchronize", "cuCtxSynchronize", "cuEventSynchronize", "cuMemAlloc"}
+    assert not waits & calls.keys(), calls
+    for shift in (0, 1):
+        source[:] = X + np.float32(shift)
+        x.copy_to_device(source, stream=on)
+        assert not cuda_driver.cuGraphLaunch(graph[0], int(on))[0]
+        actual, wanted = read(out, on), expected(X + np.float32(shift))
+        np.testing.assert_allclose(actual, wanted, rtol=2e-6)
+
+
+@pytest.mark.parametrize("k", [2.0, "array"])
+def test_sums_that_are_captured(k):
+    on = stream()
+    x, _x = late(X, on)
+    results = [late(K, on)[0] for _ in range(2)]
+
+    class Torch(Interface):
+        """An array of a library whose new arrays are there already."""
+
+        def __array_namespace__(self):
+            return self
+
+        dtype, device = X.dtype, None
+
+        def empty(self, shape, *, dtype, device):
+            found = results[len(shape) == 0]
+            return Interface(found if shape else found[:1], on, shape=shape)
+
+    shown = Torch(x, on)
+    given = Interface(late(K[:1], on)[0], on, shape=()) if k == "array" else k
+    s3s4.s4.backward(shown, shown, given)
+    on.synchronize()
+    with captured(on) as graph:
+        s3s4.s4.backward(shown, shown, given)
+    # What is asked of the stream beside the graph does not take its memory.
+    s3s4.s4.backward(shown, shown, 3.0)
+    assert not cuda_driver.cuGraphLaunch(graph[0], int(on))[0]
+    expected = s3s4.s4.backward(X, X, np.float32(2))
+    np.testing.assert_allclose(read(results[0], on), expected[0], rtol=2e-6)
+    np.testing.assert_allclose(read(results[1], on)[0], expected[1], rtol=2e-6)
+
+
+def test_an_array_of_another_stream_cannot_be_captured():
+    on, other = stream(), stream()
+    x, _x = late(X, on)
+    k, _k = late(K, other)
+    out, _out = late(K, on)
+    shown, into = Interface(x, on), Interface(out, on)
+    s3s4.s4(shown, out=into)
+    on.synchronize()
+    with captured(on), pytest.raises(RuntimeError, match="CAPTURE_ISOLATION"):
+        s3s4.s4(shown, Interface(k, other), out=into)
 
 
 def on_two_devices(code):

@@ -145,6 +145,14 @@ def synchronize(stream: int) -> None:
         _checked(driver.cuStreamSynchronize(stream))
 
 
+def is_captured(stream: int) -> bool:
+    """Whether what a stream is asked for becomes a graph."""
+    if SIMULATED:
+        return False
+    code, status = driver.cuStreamIsCapturing(stream)
+    return not code and bool(status)
+
+
 @contextmanager
 def temporary(size: int, stream: int) -> Iterator[int]:
     """The address of so many bytes, for what a stream is asked for within."""

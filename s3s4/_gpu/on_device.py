@@ -4,7 +4,7 @@
 # - A call is made for x's stream. What the streams of other arrays were asked for comes before it,
 #   and what they are asked for later comes after it.
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -228,7 +228,9 @@ def _of_product(dtype: Any, gradient: Operand) -> Any:
     return found
 
 
-def over_rows(function: str, values: Sequence[Any], axes: Sequence[int], out: Any) -> Any:
+def over_rows(
+    function: str, values: Sequence[Any], axes: Callable[[int], Sequence[int]], out: Any
+) -> Any:
     """Values of a row function, or the gradients of its input, on the device.
 
     Parameters
@@ -237,8 +239,8 @@ def over_rows(function: str, values: Sequence[Any], axes: Sequence[int], out: An
         Its name among the generalised ufuncs.
     values : sequence of device array
         x, or a gradient that broadcasts to its shape and x.
-    axes : sequence of int
-        Those that a row lies along.
+    axes : callable
+        Gives those that a row lies along, of so many.
     out : device array or None
         Where to put the result; None allocates an array of x's library.
 
@@ -255,6 +257,7 @@ def over_rows(function: str, values: Sequence[Any], axes: Sequence[int], out: An
     first = foreign.described("x", x)
     with driver.on(first.device):
         shape, stream = first.shape, first.stream
+        chosen = axes(len(shape))
         dtype = _dtype(function.removesuffix("_vjp"), first, [])
         arrays = [*(_operand("grad_output", one, first) for one in values[:-1]), first]
         try:
@@ -274,6 +277,6 @@ def over_rows(function: str, values: Sequence[Any], axes: Sequence[int], out: An
         others, is_awaited = _before([*arrays, target], stream)
         with ExitStack() as copies:
             settled = _settled(arrays, dtype, copies, stream)
-            rows.launch(function, settled, target, axes, stream)
+            rows.launch(function, settled, target, chosen, stream)
         _after(others, is_awaited, stream)
     return result

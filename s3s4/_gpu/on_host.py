@@ -212,5 +212,6 @@ def over_rows(function: str, values: Sequence[np.ndarray], axes: Sequence[int]) 
             for one in values
         ]
         last = range(len(shape) - len(axes), len(shape))
-        result = np.asarray(on_device.over_rows(function, there, last, None).copy_to_host())
+        found = on_device.over_rows(function, there, lambda _: last, None)
+        result = np.asarray(found.copy_to_host())
     return result.transpose(np.argsort(order))

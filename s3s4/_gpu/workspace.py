@@ -6,12 +6,14 @@
 #   kernel is still to run, and without a pool giving back waits for the whole device.
 # - An event says when the last call has done with it: a stream may be another's successor under the
 #   same number.
+# - In a graph it is the graph's own: it may be replayed beside any call.
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from s3s4._gpu import driver
 from s3s4._gpu.driver import Event
 from s3s4._gpu.toolchain import SIMULATED, cuda, pointer
 
@@ -44,6 +46,10 @@ def borrowed(size: int, device: int, stream: int) -> Iterator[int]:
         The current one.
     stream : int
     """
+    if driver.is_captured(stream):
+        with driver.temporary(size, stream) as address:
+            yield address
+        return
     with _lock:
         piece = _pieces.get((device, stream))
         if piece is None or piece.size < size:

@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE.parent))
 from fakecuda.ptx import Kernel  # noqa: E402, numpy is too long to wait for in a driver's process
 
 FLAGS = ("-march=haswell", "-fno-math-errno", "-shared", "-fPIC")
-DRIVER = ("device.c", "streams.c", "driver.c", "memory.c", "order.c", "code.c")
+DRIVER = ("device.c", "streams.c", "driver.c", "memory.c", "order.c", "graphs.c", "code.c")
 EXACT, FUSED = ("-w", "-O1", "-ffp-contract=off"), ("-w", "-O2", "-ffp-contract=fast")
 """Fused: products and sums that PTX leaves free, as its assembler may do."""
 KERNEL_FLAGS = FUSED if os.environ.get("FAKECUDA_CONTRACT") == "1" else EXACT

@@ -108,8 +108,7 @@ Result cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, const Kernel *ke
     return SUCCESS;
 }
 
-/* A copy of the arguments, in one piece that starts with where each of them lies. */
-static void **kept(const Kernel *kernel, void **given, void **extra) {
+void **kept(const Kernel *kernel, void **given, void **extra) {
     const size_t count = (size_t)kernel->count;
     void **all = malloc(count * (sizeof(void *) + sizeof(uint64_t)));
     uint64_t *room = (uint64_t *)(all + count);

@@ -17,6 +17,9 @@ typedef enum {
     INVALID_HANDLE = 400,
     NOT_FOUND = 500,
     NOT_READY = 600,
+    CAPTURE_UNSUPPORTED = 900,
+    CAPTURE_ISOLATION = 905,
+    CAPTURE_IMPLICIT = 906,
     NO_BINARY = 209,
 } Result;
 

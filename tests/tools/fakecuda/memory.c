@@ -32,6 +32,7 @@ static Result allocated(uint64_t *address, size_t size, int is_managed) {
 }
 Result cuMemAlloc(uint64_t *address, size_t size) {
     ENTER;
+    if (is_capturing()) return CAPTURE_UNSUPPORTED;
     return allocated(address, size, 0);
 }
 Result cuMemAllocManaged(uint64_t *address, size_t size, unsigned flags) {
@@ -42,6 +43,7 @@ Result cuMemAllocManaged(uint64_t *address, size_t size, unsigned flags) {
 Result cuMemFree(uint64_t address) {
     ENTER;
     if (!address) return SUCCESS;
+    if (is_capturing()) return CAPTURE_UNSUPPORTED;
     const Block *block = find(address);
     if (!settings.free_at_once) finish_everything();
     if (!fake_free(address)) return INVALID_VALUE;

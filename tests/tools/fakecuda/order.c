@@ -26,6 +26,7 @@ Result cuStreamSynchronize(const void *handle) {
     ENTER;
     Stream *stream = stream_of(handle, device());
     if (!stream) return INVALID_HANDLE;
+    if (is_capturing()) return CAPTURE_UNSUPPORTED;
     /* For the default stream that is what all blocking streams were asked for, too. */
     Work *mark = new_work(MARK);
     enqueue(stream, mark);
@@ -51,12 +52,6 @@ Result cuStreamGetPriority(const void *handle, int *priority) {
     *priority = 0;
     return SUCCESS;
 }
-Result cuStreamIsCapturing(const void *handle, int *status) {
-    ENTER;
-    (void)handle;
-    *status = 0;
-    return SUCCESS;
-}
 Result cuStreamGetCtx(const void *handle, Context **context) {
     ENTER;
     const Stream *stream = stream_of(handle, device());
@@ -79,12 +74,14 @@ Result cuEventRecord(Event *event, const void *handle) {
     ENTER;
     Stream *stream = stream_of(handle, device());
     if (!stream) return INVALID_HANDLE;
+    if (is_captured(stream)) return CAPTURE_UNSUPPORTED;
     event->work = new_work(MARK);
     enqueue(stream, event->work);
     return SUCCESS;
 }
 Result cuEventSynchronize(Event *event) {
     ENTER;
+    if (is_capturing()) return CAPTURE_UNSUPPORTED;
     finish(event->work);
     return SUCCESS;
 }
@@ -103,6 +100,7 @@ Result cuStreamWaitEvent(const void *handle, const Event *event, unsigned flags)
     (void)flags;
     Stream *stream = stream_of(handle, device());
     if (!stream) return INVALID_HANDLE;
+    if (is_captured(stream)) return CAPTURE_ISOLATION;
     Work *mark = new_work(MARK);
     wait_for(mark, event->work);
     enqueue(stream, mark);

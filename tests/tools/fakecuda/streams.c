@@ -56,6 +56,11 @@ void enqueue(Stream *stream, Work *work) {
     const int device = stream->device;
     Stream *const null = &legacy[device];
     work->device = device;
+    if (is_captured(stream)) {
+        if (work->kind != FREE) capture(work);
+        return;
+    }
+    if (is_capturing() && stream == null) complain("the default stream, during a capture", 0, 0, 0);
     wait_for(work, stream->last);
     if (stream == null) {
         wait_for(work, per_thread[device].last);

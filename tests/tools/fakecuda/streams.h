@@ -37,7 +37,7 @@ struct Work {
 
 typedef struct Stream {
     Work *last;
-    int is_blocking, device, is_destroyed, is_captured;
+    int is_blocking, device, is_destroyed;
     struct Stream *next;
 } Stream;
 
@@ -53,6 +53,14 @@ void wait_for(Work *work, Work *other);
 void finish(Work *work);
 void finish_everything(void);
 int is_pending(void);
+
+/* Whether any stream is captured, or this one; and work for the graph (graphs.c). */
+int is_capturing(void);
+int is_captured(const Stream *stream);
+void capture(Work *work);
+
+/* A copy of a kernel's arguments, in one piece that starts with where each of them lies. */
+void **kept(const Kernel *kernel, void **given, void **extra);
 
 /* A handle of the driver's, or one of the default streams of a device; NULL if it is neither. */
 Stream *stream_of(const void *handle, int device);
