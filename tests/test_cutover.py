@@ -72,6 +72,22 @@ def test_calibration_that_is_off(sizes, monkeypatch):
     assert not sizes
 
 
+@pytest.mark.parametrize("cutover", [None, 70_000])
+def test_what_is_found_of_a_gpu_says_why_in_a_sentence(cutover):
+    found = _calibration.Comparison(
+        ("CPU", "GPU"),
+        tuple(_calibration.Sample(size, 1.0, 1.0) for size in (1, 2)),
+        (_calibration.Line(1e-6, 1.5e-9), _calibration.Line(30e-6, 2e-9)),
+        cutover,
+        "both were clear",
+    )
+    last = str(_cutover.Calibration({("value", "float32"): found}, {}, "made up")).splitlines()[-3]
+    assert last == (
+        "because an element takes the GPU 2 ns, both copies included, and the CPU 1.5 ns, and a "
+        "call 30 us before its first"
+    )
+
+
 @pytest.mark.parametrize("changed", ["threads", "variant"])
 def test_another_machine_finds_nothing(sizes, monkeypatch, changed):
     s3s4.calibrate()

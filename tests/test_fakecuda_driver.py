@@ -245,7 +245,7 @@ def test_a_child_of_a_process_that_began_has_no_driver(cuda):
 
 def test_what_the_driver_does_not_know_is_not_found(cuda):
     function = ctypes.c_void_p()
-    code = cuda.library.cuGetProcAddress_v2(b"cuGraphLaunch", ctypes.byref(function), 1, 0, None)
+    code = cuda.library.cuGetProcAddress_v2(b"cuGraphAddNode", ctypes.byref(function), 1, 0, None)
     assert code == 500
     assert not function
 

@@ -56,6 +56,37 @@ def test_host_arrays_of_several_chunks(n, dtype):
     np.testing.assert_allclose(actual, expected, rtol=8 * eps, atol=8 * eps)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_the_copy_into_pinned_memory_is_exact(dtype):
+    from s3s4._gpu import on_host
+
+    bits = np.random.default_rng(0).integers(0, 256, 1 << 21, np.uint8)
+    bits[: 1 << 10] &= 0x81  # subnormal numbers and zeros
+    x, out = bits.view(dtype), np.empty(bits.nbytes // np.dtype(dtype).itemsize, dtype)
+    on_host.copy(out, slice(None), x)
+    is_number = x == x
+    np.testing.assert_array_equal(out[is_number].view(np.uint8), x[is_number].view(np.uint8))
+    assert np.isnan(out[~is_number]).all()
+
+
+@pytest.mark.parametrize("shape", [(), (30,), (4000, 1), (1, 30), (4000, 30)])
+def test_gradients_of_host_arrays_of_several_chunks(shape, monkeypatch):
+    from s3s4._gpu import on_host
+
+    monkeypatch.setattr(on_host, "SMALLEST_CHUNK", 1 << 16)
+    monkeypatch.setattr(on_host, "_rings", {})
+    monkeypatch.setattr(on_host._Ring, "__init__", small_ring)
+    g, x = inputs(2, (4000, 30), np.float64)
+    k = np.full(shape, 1.5)
+    actual = s3s4.s4.backward(g, x, k, device="gpu")
+    for one, other in zip(actual, s3s4.s4.backward(g, x, k), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-11)
+
+
+def small_ring(ring):
+    ring.slots, ring.count, ring.chunk, ring.largest = [], 0, 0, 1 << 17
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
 @pytest.mark.parametrize("shape", [(), (64,), (200, 1), (200, 64)])
 def test_gradients_are_summed_on_the_device(activation, shape):

@@ -397,6 +397,12 @@ def chunks():
     for odd in (x[::-1], x[::2], x.reshape(10, 10).T, x.astype(">f4")):
         assert_close(s3s4.s4(odd, device="gpu"), s3s4.s4(odd))
         assert_close(s3s4.s4(odd, odd[-1], device="gpu"), s3s4.s4(odd, odd[-1]))
+    g, many = inputs(2, (20, 10), np.float32)
+    for shape in ((), (10,), (20, 1), (20, 10), (1, 10)):
+        given = np.full(shape, 1.5, np.float32)
+        found = s3s4.s4.backward(g, many, given, device="gpu")
+        for one, other in zip(found, s3s4.s4.backward(g, many, given), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5, strict=True)
     wide = np.empty(100)
     assert s3s4.s4(x, out=wide, device="gpu") is wide
     np.testing.assert_allclose(wide, s3s4.s4(x), rtol=1e-6)
