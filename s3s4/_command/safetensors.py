@@ -4,6 +4,7 @@
 # - The format is simple, and the package of that name reads and writes whole tensors only.
 # - No memory is taken at the word of a header.
 
+import errno
 import json
 import math
 import os
@@ -151,6 +152,8 @@ def making(target: Target) -> Iterator[Writer]:
         with writing(target.path, target.in_place, target.source) as sink:
             yield Writer(sink, name, None)
         return
+    if target.in_place:
+        raise OSError(errno.EINVAL, "cannot keep its other tensors with --in-place")
     with open(target.path, "rb") as others, writing(target.path, False, target.source) as sink:
         yield Writer(sink, name, others)
 

@@ -193,6 +193,7 @@ def replacing_folder(name: str, beside: str) -> Iterator[str]:
     target = os.path.realpath(name)
     start = os.path.join(os.path.dirname(os.path.realpath(beside)), f".s3s4-{secrets.token_hex(8)}")
     new, old = f"{start}.tmp", f"{start}.old"
+    os.mkdir(new)
     try:
         yield new
         for folder, _, names in os.walk(new):

@@ -14,13 +14,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from s3s4._command import arrays
 from s3s4._command.arrays import Index
 from s3s4._command.data import DataError, Source, Target, damage, one_of
 from s3s4._command.streams import replacing_folder
+
+with warnings.catch_warnings(action="ignore"):  # of its own parts
+    import zarr
 
 
 class Reader:
@@ -97,7 +99,7 @@ class Writer:
                 zarr_format=version or 3,
                 **options,
             )
-        except ValueError as error:
+        except (KeyError, ValueError) as error:  # it knows no such type
             raise DataError(f"has what Zarr cannot hold: {error}") from None
         self._turned = reader.fortran_order
 
@@ -126,6 +128,8 @@ def reading(source: Source) -> Iterator[Reader]:
 @contextmanager
 def making(target: Target) -> Iterator[Writer]:
     """Make a store, or an array in one; see `arrays.Making`."""
+    if target.in_place:
+        raise OSError(errno.EINVAL, "is a folder, which --in-place is not for")
     with _quiet():
         there = _opened(target.path)
         if not (target.beside and isinstance(there, zarr.Group)):
