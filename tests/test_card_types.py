@@ -201,3 +201,27 @@ def test_bfloat16_beside_others_is_a_float(tensors):
     assert result.dtype == "torch.float32"
     tensors.on.synchronize()
     np.testing.assert_allclose(result.array.copy_to_host(), s3s4.s4(number(x), k), rtol=1e-6)
+
+
+# --- Other ways in -------------------------------------------------------------------------------
+
+
+def test_a_ufunc_of_numpys_takes_numbas_array_to_the_host():
+    """Numba's arrays know no __array_ufunc__: NumPy asks them for a copy, as for np.exp."""
+    x = X.astype(np.float32)
+    for ufunc, given in ((s3s4.ufuncs.s4, (5.0,)), (np.exp, ())):
+        assert type(ufunc(there(x), *given)) is np.ndarray
+    np.testing.assert_array_equal(s3s4.ufuncs.s4(there(x), 5.0), s3s4.ufuncs.s4(x, 5.0))
+
+
+def test_a_library_that_knows_ufuncs_by_its_own_names_refuses():
+    """As CuPy does: it looks for a function of the ufunc's name among its own."""
+
+    class Array(Interface):
+        def __array_ufunc__(self, ufunc, method, *inputs, **options):
+            return NotImplemented
+
+    x = Array(there(X.astype(np.float32)))
+    with pytest.raises(TypeError, match="NotImplemented"):
+        s3s4.ufuncs.s4(x, 5.0)
+    assert type(s3s4.s4(x)) is not np.ndarray

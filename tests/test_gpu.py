@@ -68,7 +68,7 @@ def test_in_the_simulator(simulation, part):
 
 @pytest.mark.slow
 def test_every_sum_in_the_simulator(tmp_path):
-    for compared in in_the_simulator(tmp_path, ("gradients", "sums", "rows")).values():
+    for compared in in_the_simulator(tmp_path, ("gradients", "sums", "rows", "blocks")).values():
         assert isinstance(compared, int), compared
         assert compared > 0
 

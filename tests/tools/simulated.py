@@ -307,6 +307,26 @@ def libraries():
     return 6
 
 
+def blocks():
+    """Dask's blocks of another library's arrays: each is computed where it lies."""
+    import dask
+    import dask.array
+
+    x = inputs(1, (6, 7), np.float32)[0]
+    parts = [
+        dask.array.from_delayed(dask.delayed(Foreign)(part), part.shape, meta=x[:0])
+        for part in (x[:4], x[4:])
+    ]
+    lazy = dask.array.concatenate(parts)
+    for call in (s3s4.s4, s3s4.softmax):
+        mapped = lazy.map_blocks(call, dtype=x.dtype, meta=x[:0])
+        found = dask.compute(*mapped.to_delayed().ravel(), scheduler="synchronous")
+        assert all(type(one) is Foreign for one in found)
+        actual = np.concatenate([one.array for one in found])
+        np.testing.assert_allclose(actual, call(x), rtol=1e-6)
+    return 2
+
+
 def streams():
     """Which stream an array is worked on, by what its library tells."""
 
