@@ -7,6 +7,7 @@ import numpy as np
 
 CUDA, CUDA_MANAGED = 2, 13
 """The kinds of memory that a GPU of NVIDIA's can read, as DLPack numbers them."""
+NUMBERS = (float, int)
 UNDERSTOOD = ("__array__", "__array_interface__", "__array_struct__", "__array_ufunc__")
 """What NumPy asks a value for by itself."""
 
@@ -34,6 +35,8 @@ def on_host(name: str, value: Any) -> Any:
         If it is a tensor whose gradient is recorded, which would be lost.
     """
     kind = type(value)
+    if kind in NUMBERS:
+        return value
     if getattr(value, "requires_grad", False) is True:
         raise TypeError(
             f"{name} requires grad, and its gradient would be lost: call the function of the same "

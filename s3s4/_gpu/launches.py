@@ -90,7 +90,7 @@ class Values:
 def are_usual(numbers: Sequence[Any], real: Any) -> bool:
     """Whether none is so large that the kernels for such numbers do not take it; NaN is usual."""
     most = CONSTANTS[real].uniform
-    return not any(abs(float(p)) > most for p in numbers)
+    return not [p for p in numbers if abs(float(p)) > most]
 
 
 def layout(array: Any) -> Layout:
@@ -119,9 +119,10 @@ def launch(
 
 def usual(parameters: Sequence[Any], scalar: Any) -> bool:
     """Whether parameters are numbers alone, of usual size."""
-    return all(isinstance(p, np.generic) for p in parameters) and are_usual(
-        parameters, FLOATS[scalar]
-    )
+    for one in parameters:
+        if isinstance(one, Operand):
+            return False
+    return are_usual(parameters, FLOATS[scalar])
 
 
 @lru_cache(maxsize=1024)

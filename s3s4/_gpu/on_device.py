@@ -60,18 +60,24 @@ def _evaluate(
     stream, shape = first.stream, first.shape
     given = [_parameter("a parameter", p, first) for p in parameters]
     dtype = _dtype(function, first, given)
-    if any(np.shape(p) not in ((), shape) for p in given):
-        shape = np.broadcast_shapes(shape, *map(np.shape, given))
+    others = [p.shape for p in given if isinstance(p, Operand) and p.shape not in ((), shape)]
+    if others:
+        shape = np.broadcast_shapes(shape, *others)
     arrays = [first, *given]
     results = tuple([foreign.like(x, first, shape, dtype) if o is None else o for o in outs])
     targets = [_target(result, first, dtype) for result in results]
     for out, target in zip(outs, targets, strict=True):
         if out is not None:
             _require_room(target, shape, [*arrays, *targets])
-    others, is_awaited = _before([*arrays, *targets], stream)
-    with ExitStack() as copies:
-        launch(function, _settled(arrays, dtype, copies, stream), targets, 1, stream)
-    _after(others, is_awaited, stream)
+    streams, is_awaited = _before([*arrays, *targets], stream)
+    if _is_one_type(arrays, dtype):  # the way out of most calls: copies cost the host more
+        number = _number(dtype)
+        given = [one if isinstance(one, Operand) else number(one) for one in arrays]
+        launch(function, given, targets, 1, stream)
+    else:
+        with ExitStack() as copies:
+            launch(function, _settled(arrays, dtype, copies, stream), targets, 1, stream)
+    _after(streams, is_awaited, stream)
     return results
 
 
@@ -84,9 +90,18 @@ def _dtype(function: str, first: Operand, others: Sequence[Any]) -> Any:
     return promoted(_cpu.ufuncs[function], kinds)
 
 
+def _number(dtype: Any) -> Any:
+    """The type of a number beside arrays of a type."""
+    return FLOATS[dtype.type] if dtype == BFLOAT16 else dtype.type
+
+
+def _is_one_type(arrays: Sequence[Any], dtype: Any) -> bool:
+    return not [one for one in arrays if isinstance(one, Operand) and one.dtype != dtype]
+
+
 def _settled(arrays: Sequence[Any], dtype: Any, copies: ExitStack, stream: int) -> list[Any]:
     """Arrays in one type, copied where they have another, and numbers in that of the arithmetic."""
-    number = FLOATS[dtype.type] if dtype == BFLOAT16 else dtype.type
+    number = _number(dtype)
     return [
         number(one)
         if not isinstance(one, Operand)
