@@ -278,9 +278,12 @@ class Activation(Described, SmallCalls):
         dtype = getattr(x, "dtype", None)
         is_float = getattr(dtype, "kind", None) == "f"
         if not is_float and options.keys().isdisjoint(("dtype", "signature")):
-            is_narrow = _explain.is_narrow(dtype) and not lies_on_device(x)
-            if is_narrow and "out" not in options:
-                return self._widened(ufunc, x, parameters, options)
+            if _explain.is_narrow(dtype) and not lies_on_device(x):
+                results = self._of_bfloat(ufunc, x, parameters, options)
+                if results is not None:
+                    return results if ufunc.nout > 1 else results[0]
+                if "out" not in options:
+                    return self._widened(ufunc, x, parameters, options)
             if isinstance(x, ndarray | np.generic):
                 dtype = _gradients.exp_dtype(x, parameters)
                 if dtype is not None:
@@ -355,6 +358,14 @@ class Activation(Described, SmallCalls):
                 else call(*values, device=device, **options)
                 for call, out in zip(calls, outs, strict=True)
             )
+
+    def _of_bfloat(self, ufunc: np.ufunc, x: Any, parameters: Any, options: Any) -> Any:
+        """Plain arrays of bfloat16, which the kernels read and round themselves, or None."""
+        if x.dtype.name != "bfloat16" or not options.keys() <= {"out"}:
+            return None
+        out = options.get("out")
+        outs = out if isinstance(out, tuple) else (out,) * (ufunc.nout if out is None else 1)
+        return arrays.evaluate_bfloat(ufunc, x, parameters, outs)
 
     def _widened(self, ufunc: np.ufunc, x: Any, parameters: Any, options: Any) -> Any:
         """bfloat16 as float16 is: computed in float32, rounded once."""

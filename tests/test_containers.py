@@ -398,6 +398,25 @@ def test_integers_become_what_exp_makes_of_them_everywhere(dtype, parameters):
         assert s3s4.s4(nullable, **parameters).dtype == wanted
 
 
+@pytest.mark.parametrize("activation", [s3s4.s4, s3s4.gelu, s3s4.relu], ids=lambda a: a.name)
+def test_every_bfloat16_into_memory_of_any_layout(activation):
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    x = np.arange(1 << 16, dtype=np.uint16).view(bfloat16)
+    exact = activation(x.astype(np.float32))
+    with np.errstate(all="ignore"):
+        wanted = exact.astype(bfloat16)
+    known = ~np.isnan(exact)
+    for out in (np.empty_like(x), np.empty((x.size, 3), bfloat16)[:, 1], x.copy()):
+        result = activation(x, out=out)
+        assert result is out
+        np.testing.assert_array_equal(out[known].view(np.uint16), wanted[known].view(np.uint16))
+        assert np.isnan(out[~known].astype(np.float32)).all()
+    wrong = np.full(3, 7, bfloat16)
+    with pytest.raises(ValueError, match="out"):
+        activation(x, out=wrong)
+    assert (wrong == 7).all()
+
+
 def test_bfloat16_is_computed_in_float32_and_rounded_once():
     bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
     x = np.linspace(-6, 6, 60).astype(bfloat16).reshape(12, 5)

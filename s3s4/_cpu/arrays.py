@@ -158,6 +158,34 @@ def evaluate(
     return results
 
 
+def evaluate_bfloat(
+    ufunc: np.ufunc, x: ndarray, parameters: Sequence[Any], outs: Sequence[Any]
+) -> tuple[ndarray, ...] | None:
+    """Values at bfloat16, which the kernels read and round themselves.
+
+    None unless x is an array of axes, each parameter a number or of its type, and what is given
+    of outs of its type as well, and as `fitting` allows.
+    """
+    inputs = [x]
+    for value in parameters:
+        inputs.append(np.array(value, np.float32) if type(value) in (float, int) else value)
+    given = [out for out in outs if out is not None]
+    if len(outs) != ufunc.nout or not x.ndim or any(type(a) is not ndarray for a in inputs + given):
+        return None
+    narrow = [a for a in inputs if a.dtype != np.float32] + given
+    if any(a.dtype != x.dtype for a in narrow):
+        return None
+    shape = fitting(inputs, outs)
+    if shape is None:
+        return None
+    results = tuple([np.empty(shape, x.dtype) if out is None else out for out in outs])
+    bits = [a.view(np.uint16) if a.dtype == x.dtype else a for a in (*inputs, *results)]
+    kernels.evaluate(
+        ufunc.__name__, shape, tuple(bits[: ufunc.nin]), tuple(bits[ufunc.nin :]), len(parameters)
+    )
+    return results
+
+
 def backward(
     name: str,
     grad_output: ndarray,

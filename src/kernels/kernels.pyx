@@ -215,13 +215,15 @@ cdef const Function *find(name) except NULL:
     return &functions[index]
 
 
-cdef int fill(Operand *operand, cnp.ndarray array, int dimensions, bint half) except -1:
+cdef int fill(Operand *operand, cnp.ndarray array, int dimensions) except -1:
     """An array as it lies, repeated along the axes that it has not, or has at length 1."""
-    cdef int axis, missing = dimensions - array.ndim
+    cdef int axis, missing = dimensions - array.ndim, kind = cnp.PyArray_TYPE(array)
     operand.data = <char *> cnp.PyArray_DATA(array)
     operand.tile = NULL
     operand.mode = DIRECT
-    operand.flags = HALF if half else 0
+    # NumPy has no bfloat16: its bits come as integers.
+    operand.flags = (
+        HALF if kind == cnp.NPY_FLOAT16 else BFLOAT if kind == cnp.NPY_UINT16 else 0)
     if not cnp.PyArray_ISNOTSWAPPED(array):
         operand.flags |= SWAPPED
     for axis in range(dimensions):
@@ -241,8 +243,8 @@ def evaluate(name, tuple shape, tuple inputs, tuple outputs, int parameters):
     shape : tuple of int
         Of the result.
     inputs : tuple of ndarray
-        They broadcast to the shape, and are all of one of float16, float32, float64, in either
-        byte order.
+        They broadcast to the shape, and are all of float64, or each of float16, float32 or, for
+        the bits of bfloat16, uint16; in either byte order.
     outputs : tuple of ndarray or (ndarray, ndarray)
         An array of the shape: it is one of the inputs, exactly, or overlaps none. Or, for sums,
         2 x count float64 zeros that take totals and rests, and the index of its sum for each
@@ -255,7 +257,7 @@ def evaluate(name, tuple shape, tuple inputs, tuple outputs, int parameters):
     cdef Operand *operand
     cdef cnp.ndarray x = inputs[0], totals
     cdef int axis, i, threads, dimensions = len(shape)
-    cdef bint half = cnp.PyArray_ITEMSIZE(x) == 2, doubles = cnp.PyArray_ITEMSIZE(x) == 8
+    cdef bint doubles = cnp.PyArray_ITEMSIZE(x) == 8
     cdef bint done
     if len(inputs) != function.inputs or len(outputs) != function.outputs:
         raise TypeError(f"{name} takes {function.inputs} inputs and {function.outputs} outputs")
@@ -263,19 +265,19 @@ def evaluate(name, tuple shape, tuple inputs, tuple outputs, int parameters):
     walk.first_parameter = function.inputs - parameters
     walk.dimensions = 0
     for i in range(function.inputs):
-        fill(&walk.inputs[i], inputs[i], dimensions, half)
+        fill(&walk.inputs[i], inputs[i], dimensions)
     for i in range(function.outputs):
         operand = &walk.outputs[i]
         if isinstance(outputs[i], tuple):
             totals, slots_of = outputs[i]
-            fill(operand, slots_of, dimensions, False)
+            fill(operand, slots_of, dimensions)
             for axis in range(dimensions):
                 operand.strides[axis] //= <Py_ssize_t> sizeof(Py_ssize_t)
             operand.data = <char *> cnp.PyArray_DATA(totals)
             operand.mode = SUMMED
             operand.slots = operand.count = totals.shape[1]
         else:
-            fill(operand, outputs[i], dimensions, half)
+            fill(operand, outputs[i], dimensions)
     walk.elements = 1
     for axis in range(dimensions):
         walk.shape[axis] = shape[axis]

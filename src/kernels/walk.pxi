@@ -51,18 +51,21 @@ cdef void load(
 ) noexcept nogil:
     """At most CHUNK elements of an operand, converted to the type of the loop."""
     cdef uint16_t[CHUNK] halves
+    cdef const uint16_t *at = <const uint16_t *> source
     cdef float[CHUNK] floats
     cdef float *narrow = floats
     if flags & (HALF | BFLOAT):
         if floating is float:
             narrow = to
-        copy(<char *> halves, 2, source, stride, n, 2)
+        if stride != 2 or flags & SWAPPED or <size_t> source % 2:
+            copy(<char *> halves, 2, source, stride, n, 2)
+            at = halves
         if flags & SWAPPED:
             swap_bytes(<char *> halves, n, 2)
         if flags & HALF:
-            float_from_half(narrow, halves, n)
+            float_from_half(narrow, at, n)
         else:
-            float_from_bfloat(narrow, halves, n)
+            float_from_bfloat(narrow, at, n)
         if floating is double:
             double_from_float(<char *> to, 8, <char *> narrow, 4, n)
         return
@@ -82,20 +85,25 @@ cdef void store(
 ) noexcept nogil:
     """The way back; the source is a buffer and may be changed."""
     cdef uint16_t[CHUNK] halves
+    cdef uint16_t *at = <uint16_t *> to
+    cdef bint in_place = stride == 2 and not flags & SWAPPED and <size_t> to % 2 == 0
     cdef float[CHUNK] floats
     cdef float *narrow = floats
     if flags & (HALF | BFLOAT):
+        if not in_place:
+            at = halves
         if floating is float:
             narrow = source
         else:
             float_from_double(<char *> narrow, 4, <char *> source, 8, n)
         if flags & HALF:
-            half_from_float(halves, narrow, n)
+            half_from_float(at, narrow, n)
         else:
-            bfloat_from_float(halves, narrow, n)
+            bfloat_from_float(at, narrow, n)
         if flags & SWAPPED:
             swap_bytes(<char *> halves, n, 2)
-        copy(to, stride, <char *> halves, 2, n, 2)
+        if not in_place:
+            copy(to, stride, <char *> halves, 2, n, 2)
         return
     if flags & OTHER:
         if floating is float:
