@@ -166,15 +166,16 @@ def evaluate_bfloat(
     None unless x is an array of axes, each parameter a number or of its type, and what is given
     of outs of its type as well, and as `fitting` allows.
     """
+    numbers = [type(value) in (float, int) for value in parameters]
+    narrow = [x, *[v for v, is_number in zip(parameters, numbers, strict=True) if not is_number]]
+    narrow += [out for out in outs if out is not None]
+    if len(outs) != ufunc.nout or not x.ndim:
+        return None
+    if any(type(a) is not ndarray or a.dtype != x.dtype for a in narrow):
+        return None
     inputs = [x]
-    for value in parameters:
-        inputs.append(np.array(value, np.float32) if type(value) in (float, int) else value)
-    given = [out for out in outs if out is not None]
-    if len(outs) != ufunc.nout or not x.ndim or any(type(a) is not ndarray for a in inputs + given):
-        return None
-    narrow = [a for a in inputs if a.dtype != np.float32] + given
-    if any(a.dtype != x.dtype for a in narrow):
-        return None
+    for value, is_number in zip(parameters, numbers, strict=True):
+        inputs.append(np.array(value, np.float32) if is_number else value)
     shape = fitting(inputs, outs)
     if shape is None:
         return None
