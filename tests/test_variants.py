@@ -5,11 +5,12 @@ import re
 import shutil
 import subprocess
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 import s3s4
-from s3s4 import _cpu, _table
+from s3s4 import _cpu, _isa, _table
 from support import python
 
 SHOW = "import s3s4; print(s3s4.build_config()['variant'])"
@@ -40,6 +41,18 @@ def test_the_best_is_picked():
     assert list(_cpu.VARIANTS) == list(dict.fromkeys(_cpu.VARIANTS))
     ranked = [variant for variant in X86 if variant in _cpu.VARIANTS]
     assert ranked == [variant for variant in _cpu.VARIANTS if variant in X86]
+
+
+def test_what_can_run_is_what_the_system_says():
+    """Linux lists what the processor has and the system saves the registers of."""
+    cpuinfo = Path("/proc/cpuinfo")
+    listed = cpuinfo.exists() and re.search(r"^flags\s*: (.*)$", cpuinfo.read_text(), re.MULTILINE)
+    if not listed:
+        pytest.skip("this system lists no features of an x86 processor")
+    needed = {"avx2": {"avx2", "fma", "f16c"}}
+    needed["avx512"] = needed["avx2"] | {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
+    wanted = {name for name, features in needed.items() if features <= set(listed[1].split())}
+    assert _isa.supported() == wanted
 
 
 @pytest.mark.parametrize("variant", _cpu.VARIANTS)

@@ -6,20 +6,29 @@
 cdef extern from *:
     """
     #include <string.h>
-    #if (defined(__x86_64__) || defined(_M_X64)) && defined(__GNUC__)
+    #include "clock.h"
+    #if defined(__x86_64__) || defined(_M_X64)
     #include <cpuid.h>
-    #define S3S4_HAS(feature) (__builtin_cpu_supports(feature) != 0)
-    /* Not every compiler's __builtin_cpu_supports knows this one. */
-    static int s3s4_has_f16c(void) {
+    /* What the processor has counts where the system saves its registers: vectors of 256 bits, and
+     * those of 512 with their masks. No compiler's library is asked: not each links one. */
+    enum { SAVES_256 = 0x06, SAVES_512 = 0xe6 };
+    static int s3s4_saves(unsigned registers) {
         unsigned a, b, c, d;
-        return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+        if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE)) return 0;
+        __asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+        return (a & registers) == registers;
     }
     static int s3s4_has_avx2(void) {
-        return S3S4_HAS("avx2") && S3S4_HAS("fma") && s3s4_has_f16c();
+        const unsigned first = bit_AVX | bit_FMA | bit_F16C;
+        unsigned a, b, c, d;
+        return s3s4_saves(SAVES_256) && __get_cpuid(1, &a, &b, &c, &d) && (c & first) == first &&
+               __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_AVX2);
     }
     static int s3s4_has_avx512(void) {
-        return s3s4_has_avx2() && S3S4_HAS("avx512f") && S3S4_HAS("avx512bw") &&
-               S3S4_HAS("avx512dq") && S3S4_HAS("avx512vl");
+        const unsigned all = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
+        unsigned a, b, c, d;
+        return s3s4_has_avx2() && s3s4_saves(SAVES_512) &&
+               __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & all) == all;
     }
     /* 48 bytes of text, padded with blanks or zeros. */
     static void s3s4_brand(char *text) {
@@ -36,25 +45,19 @@ cdef extern from *:
     static void s3s4_brand(char *text) { memset(text, 0, 48); }
     #endif
 
-    #include <time.h>
-    static double s3s4_seconds(void) {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-    }
     /* The seconds that libgomp takes to look once whether it has waited enough. */
     static double s3s4_seconds_of_a_spin(void) {
         enum { SPINS = 500 };
         double shortest = 1.0;
         volatile int awaited = 0;
         for (int attempt = 0; attempt < 3; attempt++) {
-            const double start = s3s4_seconds();
+            const int64_t start = s3s4_now();
             for (int i = 0; i < SPINS && !awaited; i++) {
     #if defined(__x86_64__) || defined(__i386__)
                 __builtin_ia32_pause();
     #endif
             }
-            const double taken = (s3s4_seconds() - start) / SPINS;
+            const double taken = 1e-9 * (double)(s3s4_now() - start) / SPINS;
             if (taken < shortest) shortest = taken;
         }
         return shortest;

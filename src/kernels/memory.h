@@ -53,7 +53,7 @@ static inline void s3s4_copy(char *to, ptrdiff_t to_stride, const char *from,
             memcpy(to + i * to_step + j * (ptrdiff_t)sizeof(type),                     \
                    from + j * from_step + i * (ptrdiff_t)sizeof(type), sizeof(type))
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) || defined(__clang__)
 typedef uint32_t s3s4_four __attribute__((vector_size(16)));
 typedef uint64_t s3s4_two __attribute__((vector_size(16)));
 #if defined(__clang__) || __GNUC__ >= 12

@@ -29,13 +29,15 @@ static _Thread_local int s3s4_local_threads; /* 0: the process-wide number holds
 
 #ifdef _OPENMP
 #include <omp.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <time.h>
+#ifndef _WIN32
+#include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
+#endif
+#include "clock.h"
 #ifdef __linux__
 #include <sys/syscall.h>
 #endif
@@ -57,7 +59,7 @@ enum { S3S4_AWAKE = 30 * 1000, S3S4_QUICK = 200 * 1000 };
  * after that was in vain. A team of more threads takes longer to start. */
 enum { S3S4_FEWEST_SHORT = 32, S3S4_MOST_SHORT = 8192, S3S4_QUICK_TEAM = 4 };
 
-static pid_t s3s4_home_process;
+static long s3s4_home_process;
 static int s3s4_initial_threads;
 static _Atomic int s3s4_resting_threads;          /* as many while it rests */
 static _Atomic int64_t s3s4_rest_end, s3s4_rest; /* a time; how long it was */
@@ -69,10 +71,13 @@ static _Thread_local int64_t s3s4_last_short;    /* when this thread came to its
 static _Thread_local int s3s4_short_loops;       /* so many in quick succession */
 static _Thread_local int s3s4_enough_short = S3S4_FEWEST_SHORT;
 
-static int64_t s3s4_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * (int64_t)1000000000 + now.tv_nsec;
+/* No process of Windows is a child that goes on where its parent was. */
+static long s3s4_process(void) {
+#ifdef _WIN32
+    return 0;
+#else
+    return (long)getpid();
+#endif
 }
 
 static inline int s3s4_smaller(int a, int b) { return a < b ? a : b; }
@@ -85,7 +90,7 @@ static int s3s4_openmp_processors(void) {
 }
 
 static void s3s4_threads_start(void) {
-    s3s4_home_process = getpid();
+    s3s4_home_process = s3s4_process();
     s3s4_initial_threads = omp_get_max_threads();
     s3s4_process_threads = s3s4_smaller(s3s4_initial_threads, S3S4_MOST_THREADS);
 }
@@ -93,7 +98,7 @@ static void s3s4_threads_start(void) {
 /* The threads that a loop which starts here and now may use. */
 static int s3s4_usable_threads(void) {
     const int wanted = s3s4_local_threads ? s3s4_local_threads : s3s4_process_threads;
-    if (wanted == 1 || omp_in_parallel() || getpid() != s3s4_home_process) return 1;
+    if (wanted == 1 || omp_in_parallel() || s3s4_process() != s3s4_home_process) return 1;
     const int here = omp_get_max_threads();
     return here < s3s4_initial_threads && here < wanted ? here : wanted;
 }
@@ -109,6 +114,10 @@ static int s3s4_workers_are_awake(ptrdiff_t times) {
     return s3s4_usable_threads() <= times * S3S4_QUICK_TEAM;
 }
 
+#ifdef _WIN32
+/* Threads run out with memory there, and not before. */
+static int s3s4_possible_threads(int wanted) { return wanted; }
+#else
 struct s3s4_trial {
     pthread_mutex_t held;
     struct s3s4_trial_thread {
@@ -153,6 +162,7 @@ static int s3s4_possible_threads(int wanted) {
     free(trial);
     return started;
 }
+#endif
 
 /* The threads that libgomp has room for on the stack of the calling one: 128 bytes for each. */
 static int s3s4_threads_on_stack(int wanted) {
