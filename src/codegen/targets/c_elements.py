@@ -12,7 +12,9 @@ SUFFIX = {"f32": "f", "f64": "", "ld": "L"}
 """Of constants."""
 BLOCKS = ("f32", "f64")
 """Types that have block functions: no processor has vectors of the third."""
-TAKEN = ("i", "in", "m", "n", "out", "start")
+MACROS = ("far", "near", "small")
+"""Names that windows.h defines away, for whoever includes it first."""
+TAKEN = (*MACROS, "i", "in", "m", "n", "out", "start")
 """Names of the generated functions' own."""
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from codegen.family import Family
 from codegen.ir import Node
 from codegen.phases import MAX_PHASES, MAX_SUMS, MAX_VALUES, Phases, phases
-from codegen.targets.c_elements import TYPES, C, included
+from codegen.targets.c_elements import MACROS, TYPES, C, included
 from codegen.text import Writer
 
-TAKEN = ("i", "in_0", "in_1", "step", "terms", "to", "values", "w")
+TAKEN = (*MACROS, "i", "in_0", "in_1", "step", "terms", "to", "values", "w")
 HEAD = f"""\
 /* rows.h: every row function as C99, generated from src/formulas. Included by s3s4.h.
  *
