@@ -1,10 +1,12 @@
 """Every format the command reads and writes: each cell of the table in docs/command.md."""
 
+import contextlib
 import gzip
 import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import warnings
@@ -350,7 +352,22 @@ def test_a_zarr_array_keeps_its_form_and_the_others(version):
 # --- Refused -------------------------------------------------------------------------------------
 
 
-def files():
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Make files that are read, and files that are not: once."""
+    folder = tmp_path_factory.mktemp("made")
+    with contextlib.chdir(folder):
+        make_files()
+    return folder
+
+
+@pytest.fixture
+def files(made, own_folder):
+    """Give a test copies of them."""
+    shutil.copytree(made, own_folder, dirs_exist_ok=True)
+
+
+def make_files():
     save_h5("x.h5", SAMPLE, "g/a")
     save_h5("x.h5", np.arange(3), "b")
     save_h5("word.h5", "word", "w")
@@ -417,8 +434,7 @@ def files():
         ("x.npy bad.parquet::a --format hdf5", "bad.parquet::a: is no HDF5 file that could hold"),
     ],
 )
-def test_refused(capfd, arguments, message):
-    files()
+def test_refused(files, capfd, arguments, message):
     before = {name: Path(name).read_bytes() for name in os.listdir()}
     if message is None:
         main(["apply", "s4", *arguments.split()])
@@ -450,8 +466,7 @@ def test_refused_by_zarr(capfd):
 
 
 @pytest.mark.parametrize("library", ["h5py", "pyarrow", pytest.param("zarr", marks=slow)])
-def test_without_the_library(capfd, monkeypatch, library):
-    files()
+def test_without_the_library(files, capfd, monkeypatch, library):
     if library == "zarr":
         save_zarr("x.zarr", SAMPLE)
     for name in [name for name in sys.modules if name.partition(".")[0] == library]:
