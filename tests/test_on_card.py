@@ -14,7 +14,7 @@ from support import ACTIVATIONS, inputs, outputs
 
 pytestmark = pytest.mark.gpu
 
-KERNELS = {"arrays", "strides", "strides, arrays", "sums", "sums, arrays"}
+KERNELS = {"arrays", "strides", "strides, arrays", "sums", "sums, arrays", "rows"}
 
 
 @pytest.fixture(scope="module", autouse=True)

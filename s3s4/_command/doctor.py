@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from s3s4 import _cpu, _devices
+from s3s4._rows import row_activations
 from s3s4._table import TABLE
 
 ALLOWED = 64.0
@@ -65,7 +66,7 @@ def compare(names: Iterable[str] | None = None) -> Iterator[Check]:
 
 
 def layouts(dtypes: Iterable[type[np.generic]] = _cpu.FLOATS) -> Iterator[Check]:
-    """The kernels for arrays of parameters, for strides and for sums.
+    """The kernels for arrays of parameters, for strides, for sums and for rows.
 
     They are loops around the same functions of an element: of those with as many inputs and
     outputs one is tried, which does most work.
@@ -107,6 +108,13 @@ def layouts(dtypes: Iterable[type[np.generic]] = _cpu.FLOATS) -> Iterator[Check]
                     expected = _cpu.arrays.backward(name, gradient, x, parameters)
                     pairs = zip(actual, expected, strict=True)
                     yield _check(f"{name}_backward", kernel, scalar, pairs)
+        weights = np.cos(x)
+        for name, activation in row_activations.items():
+            found = [
+                (activation(x, device="gpu"), activation(x)),
+                (activation.backward(weights, x, device="gpu"), activation.backward(weights, x)),
+            ]
+            yield _check(name, "rows", scalar, found)
 
 
 def _points(scalar: Any) -> np.ndarray:
