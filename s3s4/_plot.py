@@ -91,8 +91,10 @@ def plot(
         ax = _current_axes()
     x = np.linspace(low, high, POINTS)
     outside = len(shown) > MOST_WITHIN
-    ground = ax.get_facecolor()
-    colours = [LIGHT if np.mean(ground[:3]) < 0.5 else PALETTE[0], *PALETTE[1:]]
+    from matplotlib.colors import to_rgb
+
+    is_dark = np.mean(to_rgb(ax.get_facecolor())) < 0.5
+    colours = [LIGHT if is_dark else PALETTE[0], *PALETTE[1:]]
     for index, (activation, own) in enumerate(shown):
         label = ", ".join([_title(activation), *(f"{key} = {v:g}" for key, v in own.items())])
         ax.plot(

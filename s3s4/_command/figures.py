@@ -167,9 +167,9 @@ def compared(
     with rc_context(DARK if dark else {}):
         figure = Figure(figsize=(9, 9 if derivative else 5), layout="constrained", dpi=120)
         panels = figure.subplots(2 if derivative else 1, 1, sharex=True, squeeze=False)[:, 0]
+        given: Any = {**parameters, **({} if xlim is None else {"xlim": xlim})}
         for axes, is_slope in zip(panels, (False, True), strict=False):
-            limits = {} if xlim is None else {"xlim": xlim}
-            s3s4.plot(*names, derivative=is_slope, ax=axes, **limits, **parameters)
+            s3s4.plot(*names, derivative=is_slope, ax=axes, **given)
             axes.spines[["top", "right"]].set_visible(False)
             axes.set(ylim=ylim)
             axes.label_outer()
