@@ -115,6 +115,17 @@ def test_the_stream_of_a_result(make):
     np.testing.assert_array_equal(read(result, on), EXPECTED)
 
 
+def test_a_result_names_the_stream_that_it_is_made_on():
+    on = stream()
+    x, _x = late(X, on)
+    result = s3s4.s4(x)
+    assert result.__cuda_array_interface__["stream"] == int(on)
+    host = cuda.pinned_array(X.shape, X.dtype)
+    result.copy_to_host(host)
+    on.synchronize()
+    np.testing.assert_array_equal(host, EXPECTED)
+
+
 @pytest.mark.parametrize("number", [1, 2, "own"])
 def test_no_side_waits(number):
     on = stream()
