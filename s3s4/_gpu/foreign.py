@@ -131,8 +131,8 @@ def _of_interface(array: Any, interface: dict[str, Any]) -> Operand:
 
 def _named(array: Any, text: str) -> Any:
     """A dtype by the interface, which has no name for bfloat16."""
-    is_narrow = str(getattr(array, "dtype", "")) == str(BFLOAT16)
-    return BFLOAT16 if is_narrow else np.dtype(text)
+    is_unnamed = text[1:] == "V2" and str(getattr(array, "dtype", "")) == str(BFLOAT16)
+    return BFLOAT16 if is_unnamed else np.dtype(text)
 
 
 def _over_dlpack(array: Any, stream: int) -> Operand:
