@@ -1,7 +1,7 @@
 """s3s4 beside its peers at every size: S4 and its derivative, or the quantities that are named.
 
 The full run takes four minutes. What the time does not suffice for is left out and named. It
-draws benchmarks/results/grid.png.
+draws benchmarks/results/grid-light.png and -dark.png.
 """
 
 from collections import defaultdict
@@ -13,13 +13,11 @@ import machine
 import picture
 import results
 import tables
-from contenders import CONTENDERS
 from job import QUANTITIES
 
 FULL_SECONDS = 230
 QUICK_SECONDS = 45
 USUAL = ("s4", "s4_dx")
-WITHOUT_S4 = {"torch, out=", "onnxruntime", "MKL LA", "MKL HA", "oneDNN", "XNNPACK", "ggml"}
 
 
 def run(quick: bool, names: Sequence[str]) -> None:
@@ -31,7 +29,7 @@ def run(quick: bool, names: Sequence[str]) -> None:
     measured, _ = cells.collect(
         quantities,
         sizes=[10**e for e in ((6, 4, 2) if quick else range(1, 9))],
-        names=[name for name in CONTENDERS if name not in WITHOUT_S4],
+        names=list(picture.SHOWN),
         allowance=QUICK_SECONDS if quick else FULL_SECONDS,
         seconds=1.0 if quick else None,
     )

@@ -43,6 +43,7 @@ SHOWN = {
     "copy": ("#24292f", "#e6edf3"),
     "torch.compile": ("#0969da", "#58a6ff"),
     "jax.jit": ("#1a7f37", "#3fb950"),
+    "Highway": ("#8250df", "#a371f7"),
     "numexpr": ("#9a6700", "#d29922"),
     "numpy": ("#6e7781", "#9aa4af"),
 }
