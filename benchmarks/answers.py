@@ -69,6 +69,8 @@ def busy(content: Mapping[str, Any]) -> str:
     sizes = min(len(found) for found in rows.values())
     body.append([f"the worst of {sizes} sizes", *(ratio(w) for w in worst)])
     body.append(["which is n", *(str(w["n"]) for w in worst)])
+    taken = (f"{content[column].get('others', 0.0):.2f}" for column in columns)
+    body.append(["processors that others took", *taken])
     serial = (duration(rows[columns[0]][n]["serial"]) for n in (1, 10**4, 10**8)
               if n in rows[columns[0]])  # fmt: skip
     return (

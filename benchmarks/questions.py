@@ -1,7 +1,7 @@
 """A table for each question that a reader has of the speed; NAME is a question.
 
 A copy of the same arrays stands in every table that memory has a part in, from the same race. All
-of it takes four minutes.
+of it takes three minutes.
 
 Design: a column is a race. A cell is a median with half the distance of its quartiles; what others
 disturbed was repeated. The kept figures are in seconds a call.
@@ -31,9 +31,9 @@ from effort import FLOATS, IN_CACHE, of_threads, size, touched
 from job import QUANTITIES, Job, K, complaint
 from timing import Call, Timing, quartiles
 
-SECONDS, QUICK_SECONDS = 2.0, 0.1
+SECONDS, QUICK_SECONDS = 0.5, 0.1
 LARGE, QUICK_LARGE = 10**7, 10**6
-REPEATING = 180.0
+REPEATING = 30.0
 """Seconds after which disturbed races are no longer repeated."""
 
 

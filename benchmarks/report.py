@@ -71,7 +71,7 @@ def sections(kept: dict[str, Any], here: str) -> dict[str, str]:
             f"before the run: {content['before']}; during it: {content['during']}",
         ]
         written["machine"] = "".join(f"- {line}\n" for line in lines)
-        written["speed"] = f"{brief(described)}\n\n" + written["speed"]
+        written["speed"] = f"{brief(described, content['during'])}\n\n" + written["speed"]
     counts = json.loads((ROOT / "tests" / "instructions.json").read_text())
     written["instructions"] = tables.instructions(counts)
     return written
@@ -82,15 +82,16 @@ def where(described: dict[str, Any]) -> str:
     return f"Measured elsewhere: {'; '.join(machine.lines(described)[:3])}."
 
 
-def brief(described: dict[str, Any]) -> str:
+def brief(described: dict[str, Any], during: str) -> str:
     """Name the machine in the README."""
     versions = described["versions"]
     text = (
         f"10^7 elements, {described['threads']} threads, {described['processor']} (a virtual"
         f" machine), variant {described['s3s4']['variant']}, {described['s3s4']['compiler']},"
         f" Python {described['python']}, NumPy {versions['numpy']}, torch {versions['torch']},"
-        f" jax {versions['jax']}; medians, output given where one is taken. SLEEF and Highway are"
-        " their exponentials in one fused loop in C++, as whoever has them would write S4;"
+        f" jax {versions['jax']}; {during} of {described['processors']} meanwhile; medians,"
+        " output given where one is taken. SLEEF and Highway are their"
+        " exponentials in one fused loop in C++, as whoever has them would write S4;"
         " torch.compile and jax.jit make a new output in every call; *copy* moves the same bytes"
         " and computes nothing. By `make bench ARGS=questions`, which says what it lacks:"
     )

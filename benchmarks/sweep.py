@@ -42,7 +42,7 @@ class Effort:
     most: float
 
 
-EFFORTS = {"idle": Effort(9, 0.004, 0.7), "busy": Effort(9, 0.03, 0.7)}
+EFFORTS = {"idle": Effort(9, 0.004, 0.7), "busy": Effort(7, 0.03, 0.5)}
 AGAIN = 3
 """So many times the turns for a size that looks slow."""
 
@@ -69,7 +69,7 @@ class Row:
     ratio: Ratio
 
 
-def sizes(dtype: str, largest: int, count: int = 33) -> list[int]:
+def sizes(dtype: str, largest: int, count: int = 25) -> list[int]:
     """Return sizes that are dense where threads begin."""
     begin = s3s4._cpu.threads.parallel_size("s4", np.dtype(dtype))
     around = np.geomspace(begin / 2, begin * 4, 14)
