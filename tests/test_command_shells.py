@@ -17,7 +17,6 @@ from click.shell_completion import ShellComplete
 import s3s4
 from commandline import COMMAND
 from s3s4._command.main import commands
-from support import ELEMENTWISE
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,7 +34,7 @@ def offers(arguments, typed):
         (["apply"], "SoftM", ["softmax", "softmin"]),
         (["apply"], "", list(s3s4.activations)),
         (["plot", "s4"], "gelu", ["gelu", "gelu_tanh"]),
-        (["plot"], "", list(ELEMENTWISE)),
+        (["plot"], "", list(s3s4.activations)),
         (["apply", "s4", "in.npy", "out.npy", "--wrt"], "", ["x", "k"]),
         (["apply", "S4", "in.npy", "out.npy", "--wrt"], "k", ["k"]),
         (["apply", "softmax", "in.npy", "out.npy", "--wrt"], "", ["x"]),

@@ -84,7 +84,7 @@ def test_other_arrays_are_never_concerned():
     assert len(made) == 5
 
 
-@pytest.mark.parametrize("count", [1, 3, 70])
+@pytest.mark.parametrize("count", [1, 3, 9])
 def test_never_more_is_kept_than_told(count):
     s3s4.reuse_outputs(5 * MEBIBYTE)
     outputs = [s3s4.s4(X) for _ in range(count)]
