@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-import accuracy
 import s3s4
 import threads
+import ulps
 from contenders import CONTENDERS, OURS
 from effort import IN_CACHE, Effort, of_threads, on_threads, size, touched
 from job import Array, Job, complaint
@@ -71,7 +71,7 @@ def beside_peers(
             reason = absent.get(name) or absent[OURS]
             yield Verdict("2", target, bound, note=reason)
             continue
-        own, theirs = (accuracy.error(who, quantity, "float32") for who in (OURS, name))
+        own, theirs = (ulps.error(who, quantity, "float32") for who in (OURS, name))
         yield replace(
             compare("2", target, bound, timings[OURS], timings[name], others),
             note=f"{own} beside {theirs}",

@@ -17,7 +17,7 @@ import beside_peers
 import layouts
 import load
 import s3s4
-import sweep
+import sizes
 import threads
 from contenders import CONTENDERS, native
 from effort import FLOATS, IN_CACHE, Effort, of_threads, size, touched
@@ -34,18 +34,18 @@ def threads_pay(effort: Effort) -> Iterator[Verdict]:
     tried = []
     for _ in range(load.TRIES):
         watch = load.Watch()
-        _, figure = sweep.compare(call, sweep.Effort(41, 0.004, 2.0))
+        _, figure = sizes.compare(call, sizes.Effort(41, 0.004, 2.0))
         tried.append((watch.others, figure))
         if tried[-1][0] <= load.DISTURBED:
             break
     others, figure = min(tried, key=lambda pair: pair[0])
     target = f"S4, float64, n = 4096: {of_threads(threads.limit())} / 1 thread"
     yield Verdict("1", target, 0.75, "x", figure, others)
-    for way in sweep.WAYS:
+    for way in sizes.WAYS:
         for dtype in FLOATS:
             watch = load.Watch()
-            rows = sweep.measure(dtype, effort.largest, way)
-            row = sweep.worst(rows)
+            rows = sizes.measure(dtype, effort.largest, way)
+            row = sizes.worst(rows)
             target = (
                 f"S4, {dtype}, {way}: as it comes / 1 thread, the worst of {len(rows)} sizes "
                 f"to {power(effort.largest)}"

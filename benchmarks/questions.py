@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-import accuracy
 import load
 import machine
 import points
@@ -24,6 +23,7 @@ import results
 import s3s4
 import tables
 import threads
+import ulps
 from beside_peers import ROWS, of_torch, rows_complaint
 from contenders import CONTENDERS, OURS
 from definitions import NUMPY
@@ -205,7 +205,7 @@ def family(means: Means, n: int, count: int) -> Table:
             table.note(
                 quantity,
                 {
-                    name: tables.ulp(accuracy.error(name, quantity, "float32").ulp)
+                    name: tables.ulp(ulps.error(name, quantity, "float32").ulp)
                     for name in calls
                     if not CONTENDERS[name].is_limit
                 },

@@ -40,7 +40,7 @@ QUESTIONS = (
 WRITERS: dict[str, tuple[str, Callable[[Any], str]]] = {
     **{name: ("questions", partial(answers.answer, name=name)) for name in QUESTIONS},
     "speed": ("questions", answers.speed),
-    "busy": ("sweep", answers.busy),
+    "busy": ("sizes", answers.busy),
     "layouts": ("layouts", tables.layouts),
     "published": ("published", tables.published),
     "targets": ("targets", answers.targets),

@@ -51,7 +51,7 @@ COMMANDS = {
     "frameworks": Command(),
     "in_cache": Command("ufuncs, by default every one that works on elements", threads=1),
     "busy": Command(),
-    "sweep": Command("ways (idle, busy), by default both"),
+    "sizes": Command("ways (idle, busy), by default both"),
     "gpu_host": Command(threads=1),
     "on_card": Command(),
     "roofline": Command("functions, by default S4's"),

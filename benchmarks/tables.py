@@ -129,7 +129,7 @@ def duration(seconds: float) -> str:
     return f"{significant(seconds / (unit or 1e-9))} {name}"
 
 
-def sweep(rows: Sequence[Mapping[str, Any]]) -> str:
+def sizes(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return all threads over one thread by size."""
     head = ["S4 of n elements", "one thread", "all threads, times that", "quartiles"]
     body = [

@@ -17,7 +17,7 @@ import load
 import machine
 import points
 import results
-import sweep
+import sizes
 from verdict import Verdict
 
 REPEATING = 400.0
@@ -56,5 +56,5 @@ def run(quick: bool, names: Sequence[str]) -> None:
     print(f"\n{time.monotonic() - begin:.0f} s; before: {before}; during: {during}")
     print(", ".join(f"{count} {word}" for word, count in counted.items()))
     if not quick and not names:
-        results.store("sweep", sweep.measured)
+        results.store("sizes", sizes.measured)
         results.store("targets", {"rows": rows, "before": before, "during": during})

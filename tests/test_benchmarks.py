@@ -230,13 +230,13 @@ def test_a_peer_that_cannot_be_built_says_why(
 
 def test_errors_of_contenders(job: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """In units in the last place of normal results, and in eps of the sum of terms."""
-    accuracy = importlib.import_module("accuracy")
+    ulps = importlib.import_module("ulps")
     one, tiny = np.float32(1), np.finfo(np.float32).tiny
     got = np.array([one + 3 * np.spacing(one), tiny / 2], np.float32)
     exact = oracle.Exact(np.array([1, 0], np.longdouble), np.zeros(2), np.array([2, 1.0]))
-    assert accuracy.compared(got, exact) == accuracy.Error(ulp=3.0, terms=1.5)
-    monkeypatch.setattr(accuracy, "SAMPLE", 20)
-    assert accuracy.error("s3s4", "gelu", "float32").terms <= 4
+    assert ulps.compared(got, exact) == ulps.Error(ulp=3.0, terms=1.5)
+    monkeypatch.setattr(ulps, "SAMPLE", 20)
+    assert ulps.error("s3s4", "gelu", "float32").terms <= 4
 
 
 def test_a_disturbed_race_is_run_again(job: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,9 +287,9 @@ def test_a_target_is_judged_by_its_median_and_its_errors(
 
 def test_the_sweep_is_dense_where_threads_begin(job: ModuleType) -> None:
     """It has 1, the largest, the first size on threads and the one below it."""
-    sweep = importlib.import_module("sweep")
+    module = importlib.import_module("sizes")
     begin = s3s4._cpu.threads.parallel_size("s4", np.dtype("float64"))
-    sizes = sweep.sizes("float64", 10**8)
+    sizes = module.sizes("float64", 10**8)
     assert {1, 10**8, begin - 1, begin} <= {*sizes}
     assert sum(begin / 2 <= n <= 4 * begin for n in sizes) > 12
 
@@ -358,3 +358,9 @@ def test_softmax_of_peers_is_checked(job: ModuleType) -> None:
         assert complaint(s3s4.softmax(x, axis), x, axis) == ""
         assert complaint(s3s4.softmax.backward(g, x, axis), x, axis, g) == ""
         assert "wrong by" in complaint(s3s4.softmax(x, 1), x, axis)
+
+
+def test_no_module_has_the_name_of_a_tool() -> None:
+    """Tests import both from the path, where only the first is found."""
+    tools = Path(__file__).parent / "tools"
+    assert not {p.stem for p in BENCHMARKS.glob("*.py")} & {p.stem for p in tools.glob("*.py")}

@@ -137,6 +137,6 @@ def run(quick: bool, names: Sequence[str]) -> None:
             measure(dtype, QUICK_LARGEST if quick else LARGEST, way)
             found = measured[f"{way}, {dtype}"]
             print(f"\n{way}, {dtype}; others took {found['others']:.2f} processors\n")
-            print(tables.sweep(found["rows"]))
+            print(tables.sizes(found["rows"]))
     if not quick and not names:
-        results.store("sweep", measured)
+        results.store("sizes", measured)
