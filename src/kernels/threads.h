@@ -57,7 +57,7 @@ enum { S3S4_PRICE_OF_LATENESS = 4 };
 enum { S3S4_AWAKE = 30 * 1000, S3S4_QUICK = 200 * 1000 };
 /* Short loops in quick succession: so many before the workers are woken for one, and at most so many
  * after that was in vain. A team of more threads takes longer to start. */
-enum { S3S4_FEWEST_SHORT = 32, S3S4_MOST_SHORT = 8192, S3S4_QUICK_TEAM = 4 };
+enum { S3S4_FEWEST_SHORT = 32, S3S4_MOST_SHORT = 1024, S3S4_QUICK_TEAM = 4 };
 
 static long s3s4_home_process;
 static int s3s4_initial_threads;
@@ -225,10 +225,10 @@ static void s3s4_team_end(const s3s4_team *team) {
     if (!team->own) return;
     const int64_t alone = (team->own_end - team->start) * team->tasks / team->own;
     if (was_awake && now - team->start > alone) {
-        s3s4_enough_short = s3s4_smaller(4 * s3s4_enough_short, S3S4_MOST_SHORT);
+        s3s4_enough_short = s3s4_smaller(2 * s3s4_enough_short, S3S4_MOST_SHORT);
         s3s4_loop_end = 0;
-    } else if (was_awake && s3s4_enough_short > S3S4_FEWEST_SHORT) {
-        s3s4_enough_short--;
+    } else if (was_awake) {
+        s3s4_enough_short -= (s3s4_enough_short - S3S4_FEWEST_SHORT + 15) / 16;
     }
     if (s3s4_local_threads) return;
     const int64_t saved = alone / fewer - (now - team->start);
