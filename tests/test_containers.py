@@ -411,6 +411,8 @@ def test_every_bfloat16_into_memory_of_any_layout(activation):
         assert result is out
         np.testing.assert_array_equal(out[known].view(np.uint16), wanted[known].view(np.uint16))
         assert np.isnan(out[~known].astype(np.float32)).all()
+    across = x.reshape(256, 256).T
+    assert activation(across).strides == across.strides
     wrong = np.full(3, 7, bfloat16)
     with pytest.raises(ValueError, match="out"):
         activation(x, out=wrong)
