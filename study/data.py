@@ -102,7 +102,7 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if re.fullmatch(r"numpy\._?core\.multiarray", module) and name == "_reconstruct":
-            return np._core.multiarray._reconstruct  # type: ignore[attr-defined]
+            return super().find_class("numpy._core.multiarray", name)
         if (module, name) in {("numpy", "ndarray"), ("numpy", "dtype")}:
             return getattr(np, name)
         raise pickle.UnpicklingError(f"{module}.{name} has no place among arrays")

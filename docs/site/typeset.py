@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from html import escape
 
+# Letters and signs as books print them. That some look like Latin ones (RUF001) is their purpose.
 GREEK = {
     "alpha": "α", "beta": "β", "eps": "ε", "lambd": "λ", "pi": "π", "Phi": "Φ", "phi": "φ",  # noqa: RUF001
     "inf": "∞", "sum": "∑",

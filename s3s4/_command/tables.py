@@ -196,7 +196,9 @@ def finished(target: Target, make: Callable[[Sink], Any]) -> Iterator[Any]:
         except BaseException:
             sink.give_up()
             if writer.file is not None:
-                with suppress(Exception):  # what is raised must be what failed
+                # The sink takes nothing any more, so Arrow's writer may raise anything while it is
+                # closed. What is raised here must be what failed before.
+                with suppress(Exception):
                     writer.file.close()
             raise
 

@@ -181,7 +181,7 @@ def memory(layouts: Sequence[Layout], outs: int, scalar: Any) -> Memory:
     if is_one:
         lengths, strides = [1], [[size] for _ in lying]
     vectors, loop = width(scalar), "walk"
-    aligned = [layouts[i] is not None and layouts[i][2] for i in lying]  # type: ignore[index]
+    aligned = [bool(one and one[2]) for one in map(layouts.__getitem__, lying)]
     lasts = [one[-1] for one in strides]
     if len(lengths) == 1 and all(aligned) and all(last == size for last in lasts):
         loop, way = "flat", {size: "each"}
