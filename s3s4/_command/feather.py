@@ -9,7 +9,7 @@ import pyarrow as pa
 import s3s4
 from s3s4._command import tables
 from s3s4._command.data import DataError, Source, Target, damage
-from s3s4._command.tables import BATCH, Sink, finished
+from s3s4._command.tables import BATCH, ArrowWriter, finished
 
 
 class Reader:
@@ -40,17 +40,8 @@ class Reader:
                 yield batch.slice(start, rows), int(last)
 
 
-class Writer:
-    """A table that is made; see `tables.Writer`.
-
-    Parameters
-    ----------
-    sink : Sink
-    """
-
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self.file: Any = None
+class Writer(ArrowWriter):
+    """A table that is made; see `tables.Writer`."""
 
     def begin(self, schema: Any, reader: tables.Reader) -> None:
         """Write what stands before the rows."""
@@ -60,10 +51,6 @@ class Writer:
             use_threads=s3s4.get_num_threads() > 1,
         )
         self.file = pa.ipc.new_file(self._sink, schema, options=options)
-
-    def write(self, batch: Any) -> None:
-        """Write a batch."""
-        self.file.write_batch(batch)
 
 
 @contextmanager

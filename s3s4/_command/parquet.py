@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import s3s4
 from s3s4._command import tables
 from s3s4._command.data import DataError, Source, Target, damage
-from s3s4._command.tables import BATCH, Sink, finished
+from s3s4._command.tables import BATCH, ArrowWriter, finished
 
 # How much of a column is read at once.
 BUFFER = 1 << 20
@@ -47,25 +47,12 @@ class Reader:
             yield batch, batch.num_rows
 
 
-class Writer:
-    """A table that is made; see `tables.Writer`.
-
-    Parameters
-    ----------
-    sink : Sink
-    """
-
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self.file: Any = None
+class Writer(ArrowWriter):
+    """A table that is made; see `tables.Writer`."""
 
     def begin(self, schema: Any, reader: tables.Reader) -> None:
         """Write what stands before the rows; each column is compressed as it was."""
         self.file = pq.ParquetWriter(self._sink, schema, compression=_compression(reader))
-
-    def write(self, batch: Any) -> None:
-        """Write a group of rows."""
-        self.file.write_batch(batch)
 
 
 @contextmanager

@@ -177,15 +177,32 @@ class Sink:
         """Do nothing: who opened the file will."""
 
 
+class ArrowWriter:
+    """What the writers of Arrow's formats have in common: they begin a file of Arrow's.
+
+    Parameters
+    ----------
+    sink : Sink
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.file: Any = None
+
+    def write(self, batch: Any) -> None:
+        """Write a batch of rows."""
+        self.file.write_batch(batch)
+
+
 @contextmanager
-def finished(target: Target, make: Callable[[Sink], Any]) -> Iterator[Any]:
+def finished(target: Target, make: Callable[[Sink], ArrowWriter]) -> Iterator[Any]:
     """Open a file, and have Arrow's writer of it closed.
 
     Parameters
     ----------
     target : Target
     make : callable
-        Gives a `Writer` with the attribute `file`, which is Arrow's once it has begun.
+        Gives the writer of a format.
     """
     with writing(target.path, target.in_place, target.source) as file:
         sink = Sink(file)
