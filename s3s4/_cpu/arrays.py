@@ -144,7 +144,9 @@ def evaluate(
     """
     x = inputs[0]
     native = x.dtype.newbyteorder("=")
-    results = tuple([_made(x, shape, native) if out is None else out for out in outs])
+    nbytes = math.prod(shape) * native.itemsize
+    make, like = (np.empty_like, x) if x.shape == shape else (np.empty, shape)
+    results = tuple([new(nbytes, make, like, native) if out is None else out for out in outs])
     kernels.evaluate(name, shape, tuple(inputs), results, len(inputs) - 1)
     return results
 
@@ -170,7 +172,9 @@ def evaluate_bfloat(
     shape = fitting(inputs, outs)
     if shape is None:
         return None
-    results = tuple([_made(x, shape, x.dtype) if out is None else out for out in outs])
+    nbytes = math.prod(shape) * x.itemsize
+    make, like = (np.empty_like, x) if x.shape == shape else (np.empty, shape)
+    results = tuple([new(nbytes, make, like, x.dtype) if out is None else out for out in outs])
     bits = [a.view(np.uint16) if a.dtype == x.dtype else a for a in (*inputs, *results)]
     kernels.evaluate(
         ufunc.__name__, shape, tuple(bits[: ufunc.nin]), tuple(bits[ufunc.nin :]), len(parameters)
@@ -224,14 +228,6 @@ def backward(
             for output, v in zip(outputs, variables, strict=True)
         ]
     )
-
-
-def _made(x: ndarray, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
-    """A new output, which lies as x does if it has its shape."""
-    nbytes = math.prod(shape) * dtype.itemsize
-    if x.shape == shape:
-        return new(nbytes, np.empty_like, x, dtype)
-    return new(nbytes, np.empty, shape, dtype)
 
 
 def _is_room(out: ndarray, variable: ndarray, others: Sequence[ndarray]) -> bool:
