@@ -145,7 +145,8 @@ def evaluate(
     x = inputs[0]
     native = x.dtype.newbyteorder("=")
     nbytes = math.prod(shape) * native.itemsize
-    make, like = (np.empty_like, x) if x.shape == shape else (np.empty, shape)
+    make: Any = np.empty_like if x.shape == shape else np.empty
+    like = x if x.shape == shape else shape
     results = tuple([new(nbytes, make, like, native) if out is None else out for out in outs])
     kernels.evaluate(name, shape, tuple(inputs), results, len(inputs) - 1)
     return results
@@ -173,7 +174,8 @@ def evaluate_bfloat(
     if shape is None:
         return None
     nbytes = math.prod(shape) * x.itemsize
-    make, like = (np.empty_like, x) if x.shape == shape else (np.empty, shape)
+    make: Any = np.empty_like if x.shape == shape else np.empty
+    like = x if x.shape == shape else shape
     results = tuple([new(nbytes, make, like, x.dtype) if out is None else out for out in outs])
     bits = [a.view(np.uint16) if a.dtype == x.dtype else a for a in (*inputs, *results)]
     kernels.evaluate(
