@@ -279,7 +279,8 @@ def relu6(x):
 
     torch.nn.functional.relu6.
     """
-    return (x if x < 6 else unless_nan(6, x)) if x > 0 else unless_nan(0, x)
+    low = 6 if x > 6 else x
+    return 0 if low < 0 else low
 
 
 def relu6_dx(x):
@@ -297,8 +298,8 @@ def hardtanh(x, min=-1.0, max=1.0):
     The slope between the cuts is 1 and what lies beyond them is min and max, not -1 and 1, unless
     those are given. It is max everywhere where min > max. torch.nn.functional.hardtanh.
     """
-    value = (max if x > max else x) if x > min else unless_nan(min if min < max else max, x)
-    return unless_nan(unless_nan(value, min), max)
+    high = min if x < min else x
+    return unless_nan(unless_nan(max if high > max else high, min), max)
 
 
 def hardtanh_dx(x, min=-1.0, max=1.0):
@@ -374,7 +375,9 @@ def hardsigmoid(x):
 
     torch.nn.functional.hardsigmoid.
     """
-    return ((x + 3) / 6 if x < 3 else unless_nan(1, x)) if x > -3 else unless_nan(0, x)
+    t = x + 3
+    high = 0 if t < 0 else t
+    return (6 if high > 6 else high) * 0.1666666666666666666667
 
 
 def hardsigmoid_dx(x):
@@ -391,12 +394,16 @@ def hardswish(x):
 
     Howard and others, arXiv 1905.02244; torch.nn.functional.hardswish.
     """
-    return (x * ((x + 3) / 6) if x < 3 else x) if x > -3 else unless_nan(0, x)
+    # x + 3 loses nothing near -3, and 6 times the rounded sixth is 1. What is added makes -0 a 0.
+    high = -3 if x < -3 else x
+    t = high + 3
+    return high * ((6 if t > 6 else t) * 0.1666666666666666666667) + 0
 
 
 def hardswish_dx(x):
     """d hardswish / d x: 0 up to -3, x / 3 + 1/2, and 1 from 3 on."""
-    return unless_nan(((2 * x + 3) / 6 if x < 3 else 1) if x > -3 else 0, x)
+    slope = (2 * x + 3) * 0.1666666666666666666667
+    return unless_nan((slope if x < 3 else 1) if x > -3 else 0, x)
 
 
 def relu(x):
@@ -407,7 +414,7 @@ def relu(x):
 
     torch.nn.functional.relu.
     """
-    return x if x > 0 else unless_nan(0, x)
+    return 0 if x < 0 else x
 
 
 def relu_dx(x):

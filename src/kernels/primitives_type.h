@@ -29,9 +29,12 @@ __attribute__((noinline, const, unused)) static S3S4_REAL S3S4_(variable)(S3S4_R
 S3S4_INLINE S3S4_REAL S3S4_(variable)(S3S4_REAL constant) { return constant; }
 #endif
 
+/* The second of both where one is NaN. */
+S3S4_INLINE S3S4_REAL S3S4_(lesser)(S3S4_REAL a, S3S4_REAL b) { return a < b ? a : b; }
+S3S4_INLINE S3S4_REAL S3S4_(greater)(S3S4_REAL a, S3S4_REAL b) { return a > b ? a : b; }
+
 S3S4_INLINE S3S4_REAL S3S4_(cap)(S3S4_REAL x, S3S4_REAL highest) {
-    const S3S4_REAL h = S3S4_(variable)(highest);
-    return h < x ? h : x;
+    return S3S4_(lesser)(S3S4_(variable)(highest), x);
 }
 
 /* Small enough that eight times it is finite, large enough that 1 + u is u. */
@@ -322,6 +325,10 @@ S3S4_INLINE S3S4_REAL S3S4_(normal_tail)(S3S4_REAL u) {
 #undef S3S4_PI_4
 
 #else
+
+S3S4_INLINE long double s3s4_variable_ld(long double constant) { return constant; }
+S3S4_INLINE long double s3s4_lesser_ld(long double a, long double b) { return a < b ? a : b; }
+S3S4_INLINE long double s3s4_greater_ld(long double a, long double b) { return a > b ? a : b; }
 
 S3S4_INLINE long double s3s4_finite_ld(long double u) {
     const long double highest = LDBL_MAX * 0x1p-3L;

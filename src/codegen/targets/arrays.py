@@ -126,6 +126,10 @@ def differentiable(node: Node) -> Node:
                 return Node("select", test, yes, no)
             if no is one and yes is other:  # the same where they meet: there it has no slope
                 return Node("select", Node("ge", one, other), yes, no)
+        case Node(op="select", args=(Node(op="lt", args=(one, other)), yes, no)) if (
+            no is one and yes is other
+        ):
+            return Node("select", Node("le", one, other), yes, no)
         case Node(op="select", args=(Node(op="lt", args=(Node(op="abs"), most)) as test, yes, no)):
             width = Node("positive", most)
             inside = replaced(replaced(yes, most, width), X, Node("clip", X, width))

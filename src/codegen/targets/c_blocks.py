@@ -115,12 +115,13 @@ def block(function: Function, form: str) -> str:
             "    for (ptrdiff_t start = 0; start < n; start += S3S4_BLOCK(S3S4_T)) {",
             "        const ptrdiff_t m = S3S4_LENGTH(n - start, S3S4_BLOCK(S3S4_T));",
             *(f"        {declaration}" for declaration in pointers.values()),
-            *(f"        S3S4_FETCH({pointer});" for pointer in pointers),
             *(f"        S3S4_T {name}[S3S4_BLOCK(S3S4_T)];" for name in stored.values()),
         ]
         for one in every:
             targets = outs if one is every[-1] else [stored[node] for node in one.targets]
             lines += element_loop(one, writer.inner(), arrays, stored, targets)
+        # At the end, or gcc would not move what is constant out of the loop over blocks.
+        lines += [f"        S3S4_FETCH({pointer});" for pointer in pointers]
         return [*lines, "    }"]
 
     conditions = [needs for most, needs in SHORT.items() if operations(function) <= most]

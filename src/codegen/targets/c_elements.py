@@ -4,7 +4,7 @@ The text knows no type: it is included once for each, with S3S4_T the type, S3S4
 with its suffix, and S3S4_L(digits) a constant, or a float loop would be computed in double.
 """
 
-from codegen.ir import Function
+from codegen.ir import Function, Node
 from codegen.text import Language, Writer, infix
 
 TYPES = {"f32": "float", "f64": "double", "ld": "long double"}
@@ -18,7 +18,23 @@ TAKEN = (*MACROS, "i", "in", "m", "n", "out", "start")
 """Names of the generated functions' own."""
 
 
-C = Language(
+class OfC(Language):
+    """A selection that is a minimum or a maximum says so: it is one instruction."""
+
+    def written(self, node: Node, arguments: list[str]) -> str:
+        if node.op == "select" and node.args[0].op in ("lt", "gt"):
+            test, *sides = node.args
+            if {*sides} == {*test.args} and not all(side.leaves for side in sides):
+                is_lesser = (test.op == "lt") == (sides[0] is test.args[0])
+                texts = [
+                    text if side.leaves else f"S3S4_K(s3s4_variable)({text})"
+                    for side, text in zip(sides, arguments[1:], strict=True)
+                ]
+                return f"S3S4_K(s3s4_{'lesser' if is_lesser else 'greater'})({', '.join(texts)})"
+        return super().written(node, arguments)
+
+
+C = OfC(
     infix(select="({} ? {} : {})"),
     number=lambda digits: f"S3S4_L({digits})",
     call=lambda op: f"S3S4_K(s3s4_{op})",
