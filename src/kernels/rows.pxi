@@ -3,10 +3,10 @@
 # Design:
 # - What a row is made of is in rows.h: phases, and slabs of rows that stand side by side. Here
 #   memory is brought into that form and slabs are handed to threads.
-# - Contiguous rows are slabs of one row, in place. Rows that lie side by side (axis 0 of a C array)
-#   are slabs of many columns, in place: each line of the cache is read once. Short rows are laid
-#   side by side in a buffer, as one of them does not fill a vector register. All else is copied row
-#   by row.
+# - Contiguous rows are computed in place, a few at a time where they are short enough to stay in the
+#   first-level cache. Rows that lie side by side (axis 0 of a C array) are slabs of many columns, in
+#   place: each line of the cache is read once. Rows of a few elements are laid side by side in a
+#   buffer, as one of them does not fill vector registers. All else is copied row by row.
 # - Which of these it is follows from strides and the length of a row alone, and so do the bits.
 # - Threads take slabs; where there are few, and long, they take pieces of one.
 
@@ -47,6 +47,11 @@ cdef extern from *:
     RowFunction[] row_functions "s3s4_row_functions"
     int ROW_FUNCTIONS "S3S4_ROW_FUNCTIONS"
 
+    Py_ssize_t row_batch "s3s4_row_batch"(Py_ssize_t) noexcept nogil
+    void rows_together_f32 "s3s4_rows_together_f32"(
+        const RowsF32 *, Py_ssize_t, const Slab *, float *) noexcept nogil
+    void rows_together_f64 "s3s4_rows_together_f64"(
+        const RowsF64 *, Py_ssize_t, const Slab *, double *) noexcept nogil
     void row_slab_f32 "s3s4_row_slab_f32"(const RowsF32 *, Slab *, float *) noexcept nogil
     void row_slab_f64 "s3s4_row_slab_f64"(const RowsF64 *, Slab *, double *) noexcept nogil
     void row_slab_ld "s3s4_row_slab_ld"(
@@ -69,7 +74,7 @@ cdef enum Form:
     COPIED             # copied one by one
 
 cdef enum:
-    SHORT_ROW = 192    # shorter rows are faster side by side
+    SHORT_COPY = 192   # shorter rows that are copied are faster side by side
     LONGEST_IN_TILE = 1024
     TILE_ELEMENTS = 1 << 12
     COLUMN_ELEMENTS = 1 << 16  # of a slab in place: the second-level cache keeps it between phases
@@ -107,11 +112,14 @@ cdef void choose_form(Rows *rows, Py_ssize_t size) noexcept nogil:
     for i in range(rows.function.inputs + 1):
         along = along and rows.step[i] == size
         across = across and rows.row_step[i] == size
-    if in_place and along and rows.n >= SHORT_ROW:
+    rows.width = row_batch(rows.n)
+    if in_place and along and (rows.width > 0 or rows.n >= SHORT_COPY):
         rows.form = ROW
-    elif in_place and across and not along:
+        rows.width = max(<Py_ssize_t> 1, rows.width)
+        return
+    if in_place and across and not along:
         rows.form = COLUMNS
-    elif rows.n <= (SHORT_ROW if along else LONGEST_IN_TILE):
+    elif rows.n <= (SHORT_COPY if along else LONGEST_IN_TILE):
         rows.form = TILE
     else:
         rows.form = COPIED
@@ -192,8 +200,16 @@ cdef void compute_slab(
             slab.inputs[i], slab.in_step[i] = <char *> buffer, padded * sizeof(floating)
         # The output takes the place of x, the last input.
         slab.out, slab.out_step = <char *> buffer, padded * <Py_ssize_t> sizeof(floating)
-    slab.columns = padded
-    if threads > 1:
+    slab.columns = 1 if rows.form == ROW else padded
+    if rows.form == ROW and row_batch(rows.n):
+        slab.out_step = rows.row_step[inputs]
+        for i in range(inputs):
+            slab.in_step[i] = rows.row_step[i]
+        if floating is double:
+            rows_together_f64(rows.function.f64, columns, &slab, space)
+        else:
+            rows_together_f32(rows.function.f32, columns, &slab, space)
+    elif threads > 1:
         in_pieces(rows.function, &slab, threads, space)
     elif floating is double:
         row_slab_f64(rows.function.f64, &slab, space)
@@ -229,7 +245,8 @@ cdef int compute_slabs(
     cdef floating *space
     cdef Slab slab
     cdef Py_ssize_t index
-    slab.n, slab.columns, slab.out_step = rows.n, rows.width, 0
+    slab.n, slab.out_step = rows.n, 0
+    slab.columns = 1 if rows.form == ROW else rows.width
     row_divide(&slab, 0, sizeof(floating))
     space = <floating *> malloc(row_space(&slab, threads) * sizeof(floating))
     if space == NULL:

@@ -1,7 +1,7 @@
 /* rows_loops.h: the loops of one phase. Included for each of them by rows.h, after
  *
  *   S3S4_TERM(in_0, in_1, to, values, step, terms)  computes an element and what it adds to sums
- *   S3S4_LOOP, S3S4_LANES                           the names of the loops
+ *   S3S4_LOOP, S3S4_ROWS                            the names of the loops
  *   S3S4_TOUCHED                                    which of in_0, in_1, to an element touches
  *   S3S4_REDUCTION_0, S3S4_REDUCTION_1              what its terms are reduced to
  *
@@ -88,47 +88,116 @@ static void S3S4_LOOP(ptrdiff_t groups, ptrdiff_t w, const char *const *in,
     (void)sum_0, (void)sum_1, (void)rest_0, (void)rest_1;
 }
 
-#if S3S4_REDUCES && S3S4_IS_BLOCKED
-/* All lanes of a contiguous row, a multiple of four groups: the slots may stay in registers. */
+#if S3S4_IS_BLOCKED && S3S4_REDUCES
+/* Contiguous rows of n elements, one after the other: the slots of all lanes stay in registers.
+ * Those of new rows are neutral. What fills no round is computed first, together with the elements
+ * before it, which give then what they gave and are not taken again. */
 S3S4_UNUSED
-static void S3S4_LANES(ptrdiff_t groups, const char *const *in, char *out, const S3S4_T *values,
-                       S3S4_T *sums, ptrdiff_t slots) {
-    S3S4_T sum_0[S3S4_ROW_LANES], sum_1[S3S4_ROW_LANES];
-    S3S4_T rest_0[S3S4_ROW_LANES], rest_1[S3S4_ROW_LANES], value[S3S4_ROW_VALUES];
-    const ptrdiff_t out_step = sizeof sum_0, in_step[] = {sizeof sum_0, sizeof sum_0};
-    ptrdiff_t j;
-    int v;
-    for (v = 0; v < S3S4_ROW_VALUES; v++) value[v] = values[v * S3S4_ROW_WIDTH];
-    memcpy(sum_0, sums, sizeof sum_0);
-    memcpy(rest_0, sums + slots, sizeof rest_0);
-    memcpy(sum_1, sums + 2 * slots, sizeof sum_1);
-    memcpy(rest_1, sums + 3 * slots, sizeof rest_1);
-    for (j = 0; j < groups; j += 4) {
-        const S3S4_T *a = (const S3S4_T *)in[0] + j * S3S4_ROW_LANES;
-        const S3S4_T *b = (const S3S4_T *)in[1] + j * S3S4_ROW_LANES;
-        S3S4_T *to = (S3S4_T *)out + j * S3S4_ROW_LANES;
-        S3S4_FETCH_GROUPS(4, );
-        S3S4_ROW_LANES_LOOP
-        for (ptrdiff_t i = 0; i < S3S4_ROW_LANES; i++) {
-            S3S4_T p[2] = {0}, q[2] = {0}, r[2] = {0}, s[2] = {0};
-            const ptrdiff_t i_1 = i + S3S4_ROW_LANES, i_2 = i_1 + S3S4_ROW_LANES;
-            const ptrdiff_t i_3 = i_2 + S3S4_ROW_LANES;
-            S3S4_TERM(a + i, b + i, to + i, value, 1, p);
-            S3S4_TERM(a + i_1, b + i_1, to + i_1, value, 1, q);
-            S3S4_TERM(a + i_2, b + i_2, to + i_2, value, 1, r);
-            S3S4_TERM(a + i_3, b + i_3, to + i_3, value, 1, s);
-            S3S4_K(s3s4_row_take_4)(S3S4_REDUCTION_0, sum_0 + i, rest_0 + i, p[0], q[0], r[0], s[0]);
-            if (S3S4_REDUCTION_1)
-                S3S4_K(s3s4_row_take_4)(S3S4_REDUCTION_1, sum_1 + i, rest_1 + i, p[1], q[1], r[1],
-                                        s[1]);
+static void S3S4_ROWS(ptrdiff_t count, ptrdiff_t n, const char *const *in,
+                      const ptrdiff_t *row_step, char *out, ptrdiff_t out_row_step,
+                      const S3S4_T *values, S3S4_T *sums, ptrdiff_t slots, int are_new) {
+    for (ptrdiff_t row = 0; row < count; row++) {
+        S3S4_T sum_0[S3S4_ROW_LANES], sum_1[S3S4_ROW_LANES];
+        S3S4_T rest_0[S3S4_ROW_LANES], rest_1[S3S4_ROW_LANES], value[S3S4_ROW_VALUES];
+        S3S4_T last_0[2 * S3S4_ROW_LANES], last_1[2 * S3S4_ROW_LANES], last_to[S3S4_ROW_LANES];
+        const S3S4_T *a = (const S3S4_T *)(in[0] + row * row_step[0]);
+        const S3S4_T *b = (const S3S4_T *)(in[1] + row * row_step[1]);
+        S3S4_T *to = (S3S4_T *)(out + row * out_row_step);
+        S3S4_T *slot = sums + row * S3S4_ROW_LANES;
+        const ptrdiff_t left = n % S3S4_ROW_LANES, last = n - S3S4_ROW_LANES;
+        ptrdiff_t j = 0;
+        for (int v = 0; v < S3S4_ROW_VALUES; v++) value[v] = values[v * S3S4_ROW_WIDTH + row];
+        if (left) {
+            if (S3S4_TOUCHED & S3S4_ROW_TO) memcpy(last_to, to + last, sizeof last_to);
+            S3S4_INDEPENDENT
+            for (ptrdiff_t i = 0; i < S3S4_ROW_LANES; i++) {
+                S3S4_T term[2] = {0};
+                S3S4_TERM(a + last + i, b + last + i, last_to + i, value, 1, term);
+                last_0[i] = term[0], last_0[i + S3S4_ROW_LANES] = S3S4_NEUTRAL(S3S4_REDUCTION_0);
+                last_1[i] = term[1], last_1[i + S3S4_ROW_LANES] = S3S4_NEUTRAL(S3S4_REDUCTION_1);
+            }
+        }
+        if (are_new) {
+            S3S4_ROW_LANES_LOOP
+            for (ptrdiff_t i = 0; i < S3S4_ROW_LANES; i++) {
+                sum_0[i] = S3S4_NEUTRAL(S3S4_REDUCTION_0), rest_0[i] = 0;
+                sum_1[i] = S3S4_NEUTRAL(S3S4_REDUCTION_1), rest_1[i] = 0;
+            }
+        } else {
+            memcpy(sum_0, slot, sizeof sum_0);
+            memcpy(rest_0, slot + slots, sizeof rest_0);
+            memcpy(sum_1, slot + 2 * slots, sizeof sum_1);
+            memcpy(rest_1, slot + 3 * slots, sizeof rest_1);
+        }
+        for (; j + 4 * S3S4_ROW_LANES <= n; j += 4 * S3S4_ROW_LANES) {
+            const ptrdiff_t bytes = 4 * (ptrdiff_t)sizeof sum_0;
+            if (S3S4_TOUCHED & S3S4_ROW_IN_0) S3S4_FETCH_GROUP(a + j, bytes);
+            if (S3S4_TOUCHED & S3S4_ROW_IN_1) S3S4_FETCH_GROUP(b + j, bytes);
+            if (S3S4_TOUCHED & S3S4_ROW_TO) S3S4_FETCH_GROUP(to + j, bytes);
+            S3S4_ROW_LANES_LOOP
+            for (ptrdiff_t i = 0; i < S3S4_ROW_LANES; i++) {
+                S3S4_T p[2] = {0}, q[2] = {0}, r[2] = {0}, s[2] = {0};
+                const ptrdiff_t i_0 = j + i, i_1 = i_0 + S3S4_ROW_LANES;
+                const ptrdiff_t i_2 = i_1 + S3S4_ROW_LANES, i_3 = i_2 + S3S4_ROW_LANES;
+                S3S4_TERM(a + i_0, b + i_0, to + i_0, value, 1, p);
+                S3S4_TERM(a + i_1, b + i_1, to + i_1, value, 1, q);
+                S3S4_TERM(a + i_2, b + i_2, to + i_2, value, 1, r);
+                S3S4_TERM(a + i_3, b + i_3, to + i_3, value, 1, s);
+                S3S4_K(s3s4_row_take_4)(S3S4_REDUCTION_0, sum_0 + i, rest_0 + i, p[0], q[0], r[0],
+                                        s[0]);
+                if (S3S4_REDUCTION_1)
+                    S3S4_K(s3s4_row_take_4)(S3S4_REDUCTION_1, sum_1 + i, rest_1 + i, p[1], q[1],
+                                            r[1], s[1]);
+            }
+        }
+        for (; j + S3S4_ROW_LANES <= n; j += S3S4_ROW_LANES) {
+            S3S4_INDEPENDENT
+            for (ptrdiff_t i = 0; i < S3S4_ROW_LANES; i++) {
+                S3S4_T term[2] = {0};
+                S3S4_TERM(a + j + i, b + j + i, to + j + i, value, 1, term);
+                S3S4_K(s3s4_row_take)(S3S4_REDUCTION_0, sum_0 + i, rest_0 + i, term[0]);
+                if (S3S4_REDUCTION_1)
+                    S3S4_K(s3s4_row_take)(S3S4_REDUCTION_1, sum_1 + i, rest_1 + i, term[1]);
+            }
+        }
+        if (left) {
+            const ptrdiff_t taken = S3S4_ROW_LANES - left;
+            S3S4_INDEPENDENT
+            for (ptrdiff_t i = 0; i < S3S4_ROW_LANES; i++) {
+                S3S4_K(s3s4_row_take)(S3S4_REDUCTION_0, sum_0 + i, rest_0 + i, last_0[taken + i]);
+                if (S3S4_REDUCTION_1)
+                    S3S4_K(s3s4_row_take)(S3S4_REDUCTION_1, sum_1 + i, rest_1 + i,
+                                          last_1[taken + i]);
+            }
+            if (S3S4_TOUCHED & S3S4_ROW_TO) memcpy(to + last, last_to, sizeof last_to);
+        }
+        memcpy(slot, sum_0, sizeof sum_0);
+        memcpy(slot + slots, rest_0, sizeof rest_0);
+        if (S3S4_REDUCTION_1) {
+            memcpy(slot + 2 * slots, sum_1, sizeof sum_1);
+            memcpy(slot + 3 * slots, rest_1, sizeof rest_1);
         }
     }
-    memcpy(sums, sum_0, sizeof sum_0);
-    memcpy(sums + slots, rest_0, sizeof rest_0);
-    if (S3S4_REDUCTION_1) {
-        memcpy(sums + 2 * slots, sum_1, sizeof sum_1);
-        memcpy(sums + 3 * slots, rest_1, sizeof rest_1);
+}
+#elif S3S4_IS_BLOCKED
+/* Contiguous rows of n elements, one after the other. */
+S3S4_UNUSED
+static void S3S4_ROWS(ptrdiff_t count, ptrdiff_t n, const char *const *in,
+                      const ptrdiff_t *row_step, char *out, ptrdiff_t out_row_step,
+                      const S3S4_T *values, S3S4_T *sums, ptrdiff_t slots, int are_new) {
+    for (ptrdiff_t row = 0; row < count; row++) {
+        const S3S4_T *a = (const S3S4_T *)(in[0] + row * row_step[0]);
+        const S3S4_T *b = (const S3S4_T *)(in[1] + row * row_step[1]);
+        S3S4_T *to = (S3S4_T *)(out + row * out_row_step);
+        S3S4_T value[S3S4_ROW_VALUES];
+        for (int v = 0; v < S3S4_ROW_VALUES; v++) value[v] = values[v * S3S4_ROW_WIDTH + row];
+        S3S4_INDEPENDENT
+        for (ptrdiff_t i = 0; i < n; i++) {
+            S3S4_T term[2];
+            S3S4_TERM(a + i, b + i, to + i, value, 1, term);
+        }
     }
+    (void)sums, (void)slots, (void)are_new;
 }
 #endif
 
@@ -138,7 +207,7 @@ static void S3S4_LANES(ptrdiff_t groups, const char *const *in, char *out, const
 #undef S3S4_FOLLOWS
 #undef S3S4_TERM
 #undef S3S4_LOOP
-#undef S3S4_LANES
+#undef S3S4_ROWS
 #undef S3S4_TOUCHED
 #undef S3S4_REDUCTION_0
 #undef S3S4_REDUCTION_1

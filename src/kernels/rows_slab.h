@@ -29,6 +29,8 @@
 #define S3S4_ROW_WIDTH 256   /* most columns, and most that several elements of each make */
 #define S3S4_ROW_ALONE 128   /* most elements of a row by itself that are computed together */
 #define S3S4_ROW_SLOTS 1024  /* most lanes times columns */
+#define S3S4_ROW_TOGETHER 8  /* most contiguous rows that are computed together */
+#define S3S4_ROW_CACHED 4096 /* most elements of them: the first-level cache keeps these */
 
 /* Elements that a row by itself takes as working space: see s3s4_row_space. */
 #define S3S4_ROW_ALONE_SPACE                                                              \
@@ -66,11 +68,26 @@ typedef struct {
     ptrdiff_t slots; /* of a reduction */
 } s3s4_slab;
 
+/* Whether an element of a row, or of each of adjacent rows, follows the one before. */
+static inline int s3s4_row_is_contiguous(const s3s4_slab *slab, int inputs, ptrdiff_t size) {
+    const ptrdiff_t step = slab->columns * size;
+    int is_contiguous = slab->out_step == step, i;
+    for (i = 0; i < inputs; i++) is_contiguous = is_contiguous && slab->in_step[i] == step;
+    return is_contiguous;
+}
+
+/* How many contiguous rows are computed together: 0 where they have few lanes, or several pieces. */
+static inline ptrdiff_t s3s4_row_batch(ptrdiff_t n) {
+    ptrdiff_t fit;
+    if (n < S3S4_ROW_LANES * S3S4_ROW_PER_LANE || n >= 2 * S3S4_ROW_PIECE) return 0;
+    fit = S3S4_ROW_CACHED / n;
+    return fit < S3S4_ROW_TOGETHER ? fit : S3S4_ROW_TOGETHER;
+}
+
 static inline void s3s4_row_divide(s3s4_slab *slab, int inputs, ptrdiff_t size) {
-    const ptrdiff_t n = slab->n, columns = slab->columns, step = columns * size;
+    const ptrdiff_t n = slab->n, columns = slab->columns;
     const ptrdiff_t width = columns == 1 ? S3S4_ROW_ALONE : S3S4_ROW_WIDTH;
-    int joined = slab->out_step == step, i;
-    for (i = 0; i < inputs; i++) joined = joined && slab->in_step[i] == step;
+    const int joined = s3s4_row_is_contiguous(slab, inputs, size);
 
     slab->lanes = 1;
     while (slab->lanes < S3S4_ROW_LANES && 2 * slab->lanes * S3S4_ROW_PER_LANE <= n)

@@ -16,10 +16,13 @@ typedef struct {
     void (*loop[S3S4_ROW_PHASES + 1])(ptrdiff_t, ptrdiff_t, const char *const *, const ptrdiff_t *,
                                       char *, ptrdiff_t, const S3S4_T *, S3S4_T *, ptrdiff_t);
     void (*finish[S3S4_ROW_PHASES])(ptrdiff_t, S3S4_T *);
-    /* As loop, for all lanes of a contiguous row, a multiple of four groups; it may be NULL. */
-    void (*lanes[S3S4_ROW_PHASES])(ptrdiff_t, const char *const *, char *, const S3S4_T *,
-                                   S3S4_T *, ptrdiff_t);
+    /* Contiguous rows of n elements, with the bytes from one to the next; NULL without vectors. */
+    void (*rows[S3S4_ROW_PHASES + 1])(ptrdiff_t, ptrdiff_t, const char *const *,
+                                      const ptrdiff_t *, char *, ptrdiff_t, const S3S4_T *,
+                                      S3S4_T *, ptrdiff_t, int);
 } S3S4_K(s3s4_rows);
+
+#define S3S4_NEUTRAL(reduction) ((reduction) == S3S4_ROW_LARGEST ? -(S3S4_T)INFINITY : (S3S4_T)0)
 
 /* Take terms into a slot. */
 S3S4_INLINE void S3S4_K(s3s4_row_take)(int reduction, S3S4_T *sum, S3S4_T *rest, S3S4_T term) {
@@ -44,31 +47,31 @@ static inline void S3S4_K(s3s4_row_part)(
     const S3S4_K(s3s4_rows) *rows, int phase, const s3s4_slab *slab, ptrdiff_t column,
     ptrdiff_t columns, ptrdiff_t lanes, ptrdiff_t spread, ptrdiff_t start, ptrdiff_t stop,
     const S3S4_T *values, S3S4_T *sums) {
-    const int has_lanes = phase < rows->phases && rows->lanes[phase] && columns == 1 &&
-                          spread == S3S4_ROW_LANES && lanes == spread;
-    ptrdiff_t lane, i;
+    const ptrdiff_t first = column * (ptrdiff_t)sizeof(S3S4_T);
+    const char *in[S3S4_ROW_INPUTS] = {NULL};
+    ptrdiff_t in_step[S3S4_ROW_INPUTS] = {0}, lane, i;
+    if (rows->rows[phase] && columns == 1 && spread == S3S4_ROW_LANES && lanes == spread) {
+        for (i = 0; i < rows->inputs; i++) in[i] = slab->in[i] + start * slab->in_step[i];
+        rows->rows[phase](1, stop - start, in, in_step, slab->out + start * slab->out_step, 0,
+                          values, sums, slab->slots, 0);
+        return;
+    }
     for (lane = 0; lane < lanes; lane += spread) {
         const ptrdiff_t rounds = (stop - start) / lanes, left = (stop - start) % lanes - lane;
-        /* Four rounds at a time in registers, the others, and elements that fill no round. */
-        const ptrdiff_t first = has_lanes ? rounds & ~(ptrdiff_t)3 : 0;
-        const ptrdiff_t ends[3] = {first, rounds, left > 0 ? rounds + 1 : rounds};
-        S3S4_T *to = sums + lane * columns;
+        /* Whole rounds, and elements that fill none. */
+        const ptrdiff_t ends[2] = {rounds, left > 0 ? rounds + 1 : rounds};
         ptrdiff_t round = 0;
-        for (int step = 0; step < 3; step++) {
+        for (int step = 0; step < 2; step++) {
             const ptrdiff_t at = start + round * lanes + lane, groups = ends[step] - round;
-            const ptrdiff_t w = (step == 2 && left < spread ? left : spread) * columns;
-            const char *in[S3S4_ROW_INPUTS] = {NULL};
-            ptrdiff_t in_step[S3S4_ROW_INPUTS] = {0};
-            char *out = slab->out + at * slab->out_step + column * (ptrdiff_t)sizeof(S3S4_T);
+            const ptrdiff_t w = (step == 1 && left < spread ? left : spread) * columns;
             if (!groups) continue;
             for (i = 0; i < rows->inputs; i++) {
-                in[i] = slab->in[i] + at * slab->in_step[i] + column * (ptrdiff_t)sizeof(S3S4_T);
+                in[i] = slab->in[i] + at * slab->in_step[i] + first;
                 in_step[i] = lanes * slab->in_step[i];
             }
-            if (step == 0) rows->lanes[phase](groups, in, out, values, to, slab->slots);
-            else
-                rows->loop[phase](groups, w, in, in_step, out, lanes * slab->out_step, values,
-                                  to, slab->slots);
+            rows->loop[phase](groups, w, in, in_step, slab->out + at * slab->out_step + first,
+                              lanes * slab->out_step, values, sums + lane * columns,
+                              slab->slots);
             round = ends[step];
         }
     }
@@ -107,6 +110,29 @@ static inline void S3S4_K(s3s4_row_fold)(int is_total, ptrdiff_t w, S3S4_T *tota
     if (w > 4) S3S4_K(s3s4_row_merge)(is_total, 4, totals, rests, totals + 4, rests + 4);
     if (w > 2) S3S4_K(s3s4_row_merge)(is_total, 2, totals, rests, totals + 2, rests + 2);
     if (w > 1) S3S4_K(s3s4_row_merge)(is_total, 1, totals, rests, totals + 1, rests + 1);
+}
+
+/* The same for the 16 slots of each of a few rows: the last merges are made for all of them at once.
+ * The rows' sums come first in totals and rests then. */
+static inline void S3S4_K(s3s4_rows_fold)(int is_total, ptrdiff_t count, S3S4_T *totals,
+                                          S3S4_T *rests) {
+    S3S4_T turned[2][4 * S3S4_ROW_TOGETHER] = {{0}};
+    ptrdiff_t row, lane;
+    for (row = 0; row < count; row++) {
+        S3S4_T *total = totals + row * S3S4_ROW_LANES, *rest = rests + row * S3S4_ROW_LANES;
+        S3S4_K(s3s4_row_merge)(is_total, 8, total, rest, total + 8, rest + 8);
+        S3S4_K(s3s4_row_merge)(is_total, 4, total, rest, total + 4, rest + 4);
+        for (lane = 0; lane < 4; lane++) {
+            turned[0][lane * S3S4_ROW_TOGETHER + row] = total[lane];
+            turned[1][lane * S3S4_ROW_TOGETHER + row] = rest[lane];
+        }
+    }
+    for (lane = 2; lane > 0; lane /= 2)
+        S3S4_K(s3s4_row_merge)(is_total, lane * S3S4_ROW_TOGETHER, turned[0], turned[1],
+                               turned[0] + lane * S3S4_ROW_TOGETHER,
+                               turned[1] + lane * S3S4_ROW_TOGETHER);
+    memcpy(totals, turned[0], S3S4_ROW_TOGETHER * sizeof(S3S4_T));
+    memcpy(rests, turned[1], S3S4_ROW_TOGETHER * sizeof(S3S4_T));
 }
 
 /* Rests that grow with a sum would be rounded themselves. What overflowed has none. */
@@ -208,12 +234,46 @@ static void S3S4_K(s3s4_row_finish)(const S3S4_K(s3s4_rows) *rows, int phase,
     }
 }
 
+/* Every phase of a few contiguous rows of one piece, all lanes of each in registers. Steps are from
+ * a row to the next. The order of sums is that of s3s4_row_slab. */
+S3S4_UNUSED
+static void S3S4_K(s3s4_rows_together)(const S3S4_K(s3s4_rows) *rows, ptrdiff_t count,
+                                       const s3s4_slab *slab, S3S4_T *space) {
+    S3S4_T *sums = space + S3S4_ROW_VALUES * S3S4_ROW_WIDTH;
+    const ptrdiff_t slots = S3S4_ROW_TOGETHER * S3S4_ROW_LANES;
+    int phase, r;
+    for (phase = 0; phase <= rows->phases; phase++) {
+        const int reductions = phase < rows->phases ? rows->count[phase] : 0;
+        rows->rows[phase](count, slab->n, slab->in, slab->in_step, slab->out, slab->out_step,
+                          space, sums, slots, 1);
+        for (r = 0; r < reductions; r++) {
+            S3S4_T *total = sums + 2 * r * slots, *rest = total + slots;
+            if (rows->is_total[phase][r]) {
+                if (count > 1) S3S4_K(s3s4_rows_fold)(1, count, total, rest);
+                else S3S4_K(s3s4_row_fold)(1, S3S4_ROW_LANES, total, rest);
+                S3S4_K(s3s4_row_settle)(S3S4_ROW_TOGETHER, total, rest);
+            } else {
+                if (count > 1) S3S4_K(s3s4_rows_fold)(0, count, total, rest);
+                else S3S4_K(s3s4_row_fold)(0, S3S4_ROW_LANES, total, rest);
+            }
+            memcpy(space + (rows->first[phase] + r) * S3S4_ROW_WIDTH, total,
+                   S3S4_ROW_TOGETHER * sizeof(S3S4_T));
+        }
+        if (reductions && rows->finish[phase]) rows->finish[phase](S3S4_ROW_TOGETHER, space);
+    }
+}
+
 /* Every phase of adjacent rows, serially, in a space for one thread. */
 S3S4_UNUSED
 static void S3S4_K(s3s4_row_slab)(const S3S4_K(s3s4_rows) *rows, s3s4_slab *slab,
                                   S3S4_T *space) {
     ptrdiff_t piece;
     int phase;
+    if (slab->columns == 1 && rows->rows[0] && s3s4_row_batch(slab->n) &&
+        s3s4_row_is_contiguous(slab, rows->inputs, sizeof(S3S4_T))) {
+        S3S4_K(s3s4_rows_together)(rows, 1, slab, space);
+        return;
+    }
     s3s4_row_divide(slab, rows->inputs, sizeof(S3S4_T));
     for (phase = 0; phase <= rows->phases; phase++) {
         for (piece = 0; piece < slab->pieces; piece++)

@@ -86,7 +86,7 @@ def phase_function(rows: Phases, phase: int) -> str:
         "}",
         f"#define S3S4_TERM {name}",
         f"#define S3S4_LOOP {loop_name(rows, phase)}",
-        *([] if last else [f"#define S3S4_LANES {lanes_name(rows, phase)}"]),
+        f"#define S3S4_ROWS {rows_name(rows, phase)}",
         f"#define S3S4_TOUCHED ({' | '.join(touched)})",
         *(
             f"#define S3S4_REDUCTION_{i} S3S4_ROW_{([*reductions, *['NONE'] * MAX_SUMS])[i]}"
@@ -109,9 +109,9 @@ def loop_name(rows: Phases, phase: int) -> str:
     return f"S3S4_K(s3s4_{rows.function.name}_phase{phase})"
 
 
-def lanes_name(rows: Phases, phase: int) -> str:
-    """The loop that keeps sums in vector registers, where there are any."""
-    return f"S3S4_K(s3s4_{rows.function.name}_lanes{phase})"
+def rows_name(rows: Phases, phase: int) -> str:
+    """The loop over contiguous rows, which keeps sums in vector registers, where there are any."""
+    return f"S3S4_K(s3s4_{rows.function.name}_rows{phase})"
 
 
 def finish_name(rows: Phases, phase: int) -> str:
@@ -171,7 +171,7 @@ def row_table(rows: Phases) -> str:
         f"static const S3S4_K(s3s4_rows) S3S4_K(s3s4_{name}_phases) = {{",
         *(f"    {field}," for field in fields),
         "#if S3S4_IS_BLOCKED",
-        f"    {listed(lanes_name(rows, p) for p in every)},",
+        f"    {listed(rows_name(rows, p) for p in (*every, len(rows.phases)))},",
         "#else",
         "    {NULL},",
         "#endif",
