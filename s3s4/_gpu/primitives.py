@@ -99,6 +99,7 @@ def primitives(real: Any, uniform: bool, is_short: bool) -> dict[str, Any]:
     largest, last_exponent = np.finfo(real).max, real(c.bias + 63)
     log2e, log2e_rest = real(c.log2e[0]), real(c.log2e[1])
     exp_cap = real(c.bias / c.log2e[0])
+    bias, ln2_rounded, far = real(c.bias), real(math.log(2)), real(2 * (c.bias + 1))
     highest, smallest, unit = real(c.highest), real(c.smallest_scaled), real(2.0**-64)
     limit, factor, cap = real(c.uniform), real(c.factor), real(c.cap)
     inverse = real(1 / c.factor)
@@ -177,6 +178,32 @@ def primitives(real: Any, uniform: bool, is_short: bool) -> dict[str, Any]:
             v = exp_cap if exp_cap < u else u
             z = fma(-v, log2e, shifter)
             n = z - shifter
+            f = fma(-v, log2e_rest, fma(-v, log2e, -n))
+            return exp2(f) * power_of_two(z)
+
+    @inline
+    def row_reference(largest_of_row: Any) -> Any:
+        return zero if abs(largest_of_row) < far else largest_of_row
+
+    @inline
+    def binary_exponent(m: Any) -> Any:
+        return (m * log2e - half + of_integers) - of_integers
+
+    if is_short:
+
+        @inline
+        def exp_neg_scaled(u: Any, count: Any) -> Any:
+            return approximate_exp2(fma(-u, log2e, -count))
+
+    else:
+
+        @inline
+        def exp_neg_scaled(u: Any, count: Any) -> Any:
+            end = (bias - count) * ln2_rounded
+            v = end if end < u else u
+            of_row = shifter - count
+            z = fma(-v, log2e, of_row)
+            n = z - of_row
             f = fma(-v, log2e_rest, fma(-v, log2e, -n))
             return exp2(f) * power_of_two(z)
 
@@ -323,6 +350,9 @@ def primitives(real: Any, uniform: bool, is_short: bool) -> dict[str, Any]:
         "add": add,
         "divide": divide,
         "exp_neg": exp_neg,
+        "row_reference": row_reference,
+        "binary_exponent": binary_exponent,
+        "exp_neg_scaled": exp_neg_scaled,
         "scaled_exp_neg_product": product_of_short if is_short else product_of_any,
         "scaled_exp_neg_product_uniform": product_of_short if is_short else product_of_uniform,
         "scaled_exp_neg_product_shared": product_of_short

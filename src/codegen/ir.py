@@ -17,17 +17,20 @@ COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
 ARITHMETIC = {"add", "sub", "mul", "div", "neg", "fma", "select"} | COMPARISONS
 CHEAP = {
     "abs": 1,
+    "binary_exponent": 1,
     "copysign": 2,
     "finite": 1,
+    "row_reference": 1,
     "sqrt_square_plus": 2,
     "unless_nan": 2,
     "unscaled": 1,
     "unscaled_product": 2,
 }
-"""Primitives, each with the number of its arguments; activations.py says what they are."""
+"""Primitives, each with the number of its arguments; activations.py and rows.py say what they are."""
 COSTLY = {
     "exp_neg": 1,
     "exp_neg_product": 2,
+    "exp_neg_scaled": 2,
     "scaled_exp_neg_product": 2,
     "expm1_neg": 1,
     "log1p": 1,

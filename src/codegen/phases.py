@@ -16,7 +16,7 @@ from codegen.ir import REDUCTIONS, Function, Node, read, walk
 MAX_PHASES = 3
 MAX_SUMS = 2
 """Reductions in one phase."""
-MAX_VALUES = 6
+MAX_VALUES = 7
 """Row values of a function."""
 
 

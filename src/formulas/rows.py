@@ -4,6 +4,10 @@ Design:
 - The language and the primitives are those of activations.py, and two more: `largest(v)` and
   `total(v)`, the largest element and the sum of a row, each in an assignment of its own. What
   follows from them alone is computed once a row.
+- Three primitives are for rows alone. `row_reference(M)` of the largest element is M where M - y is
+  exact for every y that matters beside it, because |M| is large, and 0 elsewhere;
+  `binary_exponent(m)` is the integer below m / log 2; and `exp_neg_scaled(u, N)` is 2^-N e^-u, for
+  such an integer, and 0 far below the smallest normal number. In long double the first is M.
 - A row function has no parameters, and `name_vjp(g, x)` in place of derivatives: g times its
   Jacobian.
 """
@@ -15,7 +19,7 @@ def softmax(x):
     softmax(x)_i = e^x_i / sum_j e^x_j. A row that holds NaN or +inf, or nothing but -inf, is NaN.
     """
     y = x
-    M, d, E = _row_exponentials(y)
+    E = _row_weights(y)
     T = total(E)
     r = 18446744073709551616.0 / T  # 2^64: what is below the smallest normal number is 0
     return unscaled(E * r)
@@ -24,7 +28,7 @@ def softmax(x):
 def softmax_vjp(g, x):
     """g times the Jacobian of softmax: s_i (g_i - sum_j g_j s_j), with s = softmax(x)."""
     y = x
-    M, d, E = _row_exponentials(y)
+    E = _row_weights(y)
     T, D = total(E), total(g * E)
     r = 1 / T
     mean = D * r
@@ -37,7 +41,7 @@ def softmin(x):
     softmin(x)_i = e^-x_i / sum_j e^-x_j. A row that holds NaN or -inf, or nothing but +inf, is NaN.
     """
     y = -x
-    M, d, E = _row_exponentials(y)
+    E = _row_weights(y)
     T = total(E)
     r = 18446744073709551616.0 / T  # 2^64: what is below the smallest normal number is 0
     return unscaled(E * r)
@@ -46,7 +50,7 @@ def softmin(x):
 def softmin_vjp(g, x):
     """g times the Jacobian of softmin: s_i (sum_j g_j s_j - g_i), with s = softmin(x)."""
     y = -x
-    M, d, E = _row_exponentials(y)
+    E = _row_weights(y)
     T, D = total(E), total(g * E)
     r = 1 / T
     mean = D * r
@@ -72,10 +76,19 @@ def log_softmax(x):
 def log_softmax_vjp(g, x):
     """g times the Jacobian of log_softmax: g_i - s_i sum_j g_j, with s = softmax(x)."""
     y = x
-    M, d, E = _row_exponentials(y)
+    E = _row_weights(y)
     T, G = total(E), total(g)
     share = G / T
     return g - E * share
+
+
+def _row_weights(y):
+    # e^y of a row, up to a factor that all of them share: the largest is from 1 to 2. Nothing is
+    # rounded but e^y itself: differences are taken where they are exact alone.
+    M = largest(y)
+    R = row_reference(M)
+    N = binary_exponent(M - R)
+    return exp_neg_scaled(R - y, N)
 
 
 def _row_exponentials(y):

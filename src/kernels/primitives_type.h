@@ -296,6 +296,35 @@ S3S4_INLINE S3S4_REAL S3S4_(normal_tail)(S3S4_REAL u) {
     return S3S4_(fma)(rest, r, y);
 }
 
+/* For rows, whose weights are e^(x - R) 2^-N with the same R and N: R is the largest x where every
+ * difference that matters is exact, and 0 elsewhere; N is floor(m log2(e)). */
+S3S4_INLINE S3S4_REAL S3S4_(row_reference)(S3S4_REAL largest) {
+    const S3S4_REAL zero = 0;
+    return S3S4_(abs)(largest) < 2 * (S3S4_BIAS + 1) ? zero : largest;
+}
+S3S4_INLINE S3S4_REAL S3S4_(binary_exponent)(S3S4_REAL m) {
+    const S3S4_REAL half = (S3S4_REAL)0.5f;
+    return (m * S3S4_LOG2E_HIGH - half + S3S4_SHIFTER) - S3S4_SHIFTER;
+}
+/* 2^-N e^-u, and 0 where that is half the smallest normal number or less: there the low bits of
+ * z are 0. */
+S3S4_INLINE S3S4_REAL S3S4_(exp_neg_scaled)(S3S4_REAL u, S3S4_REAL N) {
+    const S3S4_REAL bias = S3S4_BIAS - N, shifter = S3S4_SHIFTER + bias;
+    const S3S4_REAL end = bias * S3S4_LN2, v = end < u ? end : u;
+    const S3S4_REAL z = S3S4_(fma)(-v, S3S4_LOG2E_HIGH, shifter);
+    const S3S4_REAL n = z - shifter;
+#if S3S4_FMA
+    const S3S4_REAL f = S3S4_(fma)(-v, S3S4_LOG2E_LOW, S3S4_(fma)(-v, S3S4_LOG2E_HIGH, -n));
+    return S3S4_(exp2_fraction)(f) * S3S4_(power_of_two)(z);
+#else
+    /* n is twice as large as in exp_of: n ln 2 is exact in two parts. */
+    const S3S4_REAL twice = 2 * S3S4_SHIFTER, even = (n + twice) - twice, odd = n - even;
+    const S3S4_REAL exact = (-v - even * S3S4_LN2_HIGH) - odd * S3S4_LN2_HIGH;
+    const S3S4_REAL r = exact - n * S3S4_LN2_LOW;
+    return (1 + (r + r * r * S3S4_(exp_rest)(r))) * S3S4_(power_of_two)(z);
+#endif
+}
+
 #undef S3S4_REAL
 #undef S3S4_BITS
 #undef S3S4_
@@ -343,6 +372,13 @@ S3S4_INLINE long double s3s4_unless_nan_ld(long double y, long double x) {
 }
 
 S3S4_INLINE long double s3s4_exp_neg_ld(long double u) { return expl(-u); }
+/* Row weights have the rounding of x - R. */
+S3S4_INLINE long double s3s4_row_reference_ld(long double largest) { return largest; }
+S3S4_INLINE long double s3s4_binary_exponent_ld(long double m) { return m * 0.0L; }
+S3S4_INLINE long double s3s4_exp_neg_scaled_ld(long double u, long double N) {
+    (void)N;
+    return expl(-u);
+}
 /* e^-(t + rest) = e^-t - rest e^-t, with t = k u rounded and rest what the rounding left. */
 S3S4_INLINE long double s3s4_scaled_exp_neg_product_ld(long double k, long double u) {
     const long double steepness = u > 0.0L ? k : (1.0L < k ? 1.0L : k);
