@@ -26,7 +26,7 @@ CHEAP = {
     "unscaled": 1,
     "unscaled_product": 2,
 }
-"""Primitives, each with the number of its arguments; activations.py and rows.py say what they are."""
+"""Primitives, each with the number of its arguments; src/formulas says what they are."""
 COSTLY = {
     "exp_neg": 1,
     "exp_neg_product": 2,

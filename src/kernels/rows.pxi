@@ -34,6 +34,7 @@ cdef extern from *:
         Py_ssize_t *in_step
         char *out
         Py_ssize_t out_step
+        Py_ssize_t *next
         Py_ssize_t pieces
     ctypedef struct RowFunction "s3s4_row_function":
         const char *name
@@ -79,6 +80,7 @@ cdef enum:
     TILE_ELEMENTS = 1 << 12
     COLUMN_ELEMENTS = 1 << 16  # of a slab in place: the second-level cache keeps it between phases
     LONG_ROW = 1 << 16  # worth threads of its own
+    FETCHED = 1 << 19  # most bytes of a row that is fetched while another one is computed
 
 cdef struct Rows:
     const RowFunction *function
@@ -187,11 +189,15 @@ cdef void compute_slab(
     cdef char *at[ROW_OPERANDS]
     cdef floating *buffer
     cdef int i, inputs = rows.function.inputs
+    cdef bint has_next = (
+        rows.form == ROW and threads == 1 and start + 1 < rows.count
+        and rows.n <= FETCHED // <Py_ssize_t> sizeof(floating))
     for i in range(inputs + 1):
         at[i] = rows.data[i] + run * rows.run_step[i] + start * rows.row_step[i]
     slab.n, slab.out, slab.out_step = rows.n, at[inputs], rows.step[inputs]
     for i in range(inputs):
         slab.inputs[i], slab.in_step[i] = at[i], rows.step[i]
+        slab.next[i] = rows.row_step[i] if has_next else 0
     if buffers != NULL:
         padded = 1 if rows.form == COPIED else ceiling(columns, PADDED) * PADDED
         for i in range(inputs):

@@ -16,19 +16,19 @@
 /* The lines of w elements that lie S3S4_AHEAD on: as S3S4_FETCH, for groups that follow each other
  * and are not short. */
 #if defined(__GNUC__)
-#define S3S4_FETCH_GROUP(pointer, bytes)                                                  \
+#define S3S4_FETCH_GROUP(pointer, bytes, ahead)                                           \
     for (ptrdiff_t line = 0; line < (bytes); line += 64)                                  \
-    __builtin_prefetch((const char *)(pointer) + S3S4_AHEAD + line)
+    __builtin_prefetch((const char *)(pointer) + (ahead) + line)
 #else
-#define S3S4_FETCH_GROUP(pointer, bytes) (void)0
+#define S3S4_FETCH_GROUP(pointer, bytes, ahead) (void)0
 #endif
 #define S3S4_FETCH_GROUPS(count, step_of)                                                 \
     if ((S3S4_TOUCHED & S3S4_ROW_IN_0) && step_of(in_step[0]))                            \
-        S3S4_FETCH_GROUP(in[0] + j * in_step[0], (count) * in_step[0]);                   \
+        S3S4_FETCH_GROUP(in[0] + j * in_step[0], (count) * in_step[0], S3S4_AHEAD);                   \
     if ((S3S4_TOUCHED & S3S4_ROW_IN_1) && step_of(in_step[1]))                            \
-        S3S4_FETCH_GROUP(in[1] + j * in_step[1], (count) * in_step[1]);                   \
+        S3S4_FETCH_GROUP(in[1] + j * in_step[1], (count) * in_step[1], S3S4_AHEAD);                   \
     if ((S3S4_TOUCHED & S3S4_ROW_TO) && step_of(out_step))                                \
-        S3S4_FETCH_GROUP(out + j * out_step, (count) * out_step)
+        S3S4_FETCH_GROUP(out + j * out_step, (count) * out_step, S3S4_AHEAD)
 #define S3S4_FOLLOWS(step)                                                                \
     ((step) == w * (ptrdiff_t)sizeof(S3S4_T) && (step) >= S3S4_BLOCK(char) &&             \
      (step) <= 2 * S3S4_BLOCK(char))
@@ -90,12 +90,16 @@ static void S3S4_LOOP(ptrdiff_t groups, ptrdiff_t w, const char *const *in,
 
 #if S3S4_IS_BLOCKED && S3S4_REDUCES
 /* Contiguous rows of n elements, one after the other: the slots of all lanes stay in registers.
- * Those of new rows are neutral. What fills no round is computed first, together with the elements
+ * Those of whole rows are neutral at first and merged into half as many at last. What fills no round is computed first, together with the elements
  * before it, which give then what they gave and are not taken again. */
 S3S4_UNUSED
 static void S3S4_ROWS(ptrdiff_t count, ptrdiff_t n, const char *const *in,
                       const ptrdiff_t *row_step, char *out, ptrdiff_t out_row_step,
-                      const S3S4_T *values, S3S4_T *sums, ptrdiff_t slots, int are_new) {
+                      const S3S4_T *values, S3S4_T *sums, ptrdiff_t slots, int are_whole) {
+    /* Where there are next rows, they are fetched as these are computed. */
+    const ptrdiff_t ahead[] = {row_step[0] ? count * row_step[0] : S3S4_AHEAD,
+                               row_step[1] ? count * row_step[1] : S3S4_AHEAD,
+                               out_row_step ? count * out_row_step : S3S4_AHEAD};
     for (ptrdiff_t row = 0; row < count; row++) {
         S3S4_T sum_0[S3S4_ROW_LANES], sum_1[S3S4_ROW_LANES];
         S3S4_T rest_0[S3S4_ROW_LANES], rest_1[S3S4_ROW_LANES], value[S3S4_ROW_VALUES];
@@ -117,7 +121,7 @@ static void S3S4_ROWS(ptrdiff_t count, ptrdiff_t n, const char *const *in,
                 last_1[i] = term[1], last_1[i + S3S4_ROW_LANES] = S3S4_NEUTRAL(S3S4_REDUCTION_1);
             }
         }
-        if (are_new) {
+        if (are_whole) {
             S3S4_ROW_LANES_LOOP
             for (ptrdiff_t i = 0; i < S3S4_ROW_LANES; i++) {
                 sum_0[i] = S3S4_NEUTRAL(S3S4_REDUCTION_0), rest_0[i] = 0;
@@ -131,9 +135,9 @@ static void S3S4_ROWS(ptrdiff_t count, ptrdiff_t n, const char *const *in,
         }
         for (; j + 4 * S3S4_ROW_LANES <= n; j += 4 * S3S4_ROW_LANES) {
             const ptrdiff_t bytes = 4 * (ptrdiff_t)sizeof sum_0;
-            if (S3S4_TOUCHED & S3S4_ROW_IN_0) S3S4_FETCH_GROUP(a + j, bytes);
-            if (S3S4_TOUCHED & S3S4_ROW_IN_1) S3S4_FETCH_GROUP(b + j, bytes);
-            if (S3S4_TOUCHED & S3S4_ROW_TO) S3S4_FETCH_GROUP(to + j, bytes);
+            if (S3S4_TOUCHED & S3S4_ROW_IN_0) S3S4_FETCH_GROUP(a + j, bytes, ahead[0]);
+            if (S3S4_TOUCHED & S3S4_ROW_IN_1) S3S4_FETCH_GROUP(b + j, bytes, ahead[1]);
+            if (S3S4_TOUCHED & S3S4_ROW_TO) S3S4_FETCH_GROUP(to + j, bytes, ahead[2]);
             S3S4_ROW_LANES_LOOP
             for (ptrdiff_t i = 0; i < S3S4_ROW_LANES; i++) {
                 S3S4_T p[2] = {0}, q[2] = {0}, r[2] = {0}, s[2] = {0};
@@ -171,9 +175,14 @@ static void S3S4_ROWS(ptrdiff_t count, ptrdiff_t n, const char *const *in,
             }
             if (S3S4_TOUCHED & S3S4_ROW_TO) memcpy(to + last, last_to, sizeof last_to);
         }
-        memcpy(slot, sum_0, sizeof sum_0);
-        memcpy(slot + slots, rest_0, sizeof rest_0);
-        if (S3S4_REDUCTION_1) {
+        if (are_whole) {
+            S3S4_K(s3s4_row_halve)(S3S4_REDUCTION_0, sum_0, rest_0, slot, slot + slots);
+            if (S3S4_REDUCTION_1)
+                S3S4_K(s3s4_row_halve)(S3S4_REDUCTION_1, sum_1, rest_1, slot + 2 * slots,
+                                       slot + 3 * slots);
+        } else {
+            memcpy(slot, sum_0, sizeof sum_0);
+            memcpy(slot + slots, rest_0, sizeof rest_0);
             memcpy(slot + 2 * slots, sum_1, sizeof sum_1);
             memcpy(slot + 3 * slots, rest_1, sizeof rest_1);
         }
@@ -184,7 +193,7 @@ static void S3S4_ROWS(ptrdiff_t count, ptrdiff_t n, const char *const *in,
 S3S4_UNUSED
 static void S3S4_ROWS(ptrdiff_t count, ptrdiff_t n, const char *const *in,
                       const ptrdiff_t *row_step, char *out, ptrdiff_t out_row_step,
-                      const S3S4_T *values, S3S4_T *sums, ptrdiff_t slots, int are_new) {
+                      const S3S4_T *values, S3S4_T *sums, ptrdiff_t slots, int are_whole) {
     for (ptrdiff_t row = 0; row < count; row++) {
         const S3S4_T *a = (const S3S4_T *)(in[0] + row * row_step[0]);
         const S3S4_T *b = (const S3S4_T *)(in[1] + row * row_step[1]);
@@ -197,7 +206,7 @@ static void S3S4_ROWS(ptrdiff_t count, ptrdiff_t n, const char *const *in,
             S3S4_TERM(a + i, b + i, to + i, value, 1, term);
         }
     }
-    (void)sums, (void)slots, (void)are_new;
+    (void)sums, (void)slots, (void)are_whole;
 }
 #endif
 

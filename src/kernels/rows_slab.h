@@ -29,12 +29,12 @@
 #define S3S4_ROW_WIDTH 256   /* most columns, and most that several elements of each make */
 #define S3S4_ROW_ALONE 128   /* most elements of a row by itself that are computed together */
 #define S3S4_ROW_SLOTS 1024  /* most lanes times columns */
-#define S3S4_ROW_TOGETHER 8  /* most contiguous rows that are computed together */
+#define S3S4_ROW_TOGETHER 16 /* most contiguous rows that are computed together */
 #define S3S4_ROW_CACHED 4096 /* most elements of them: the first-level cache keeps these */
 
 /* Elements that a row by itself takes as working space: see s3s4_row_space. */
 #define S3S4_ROW_ALONE_SPACE                                                              \
-    (S3S4_ROW_VALUES * S3S4_ROW_WIDTH + 2 * S3S4_ROW_SUMS * (S3S4_ROW_PIECES + S3S4_ROW_ALONE))
+    (S3S4_ROW_VALUES * S3S4_ROW_WIDTH + 2 * S3S4_ROW_SUMS * (S3S4_ROW_PIECES + S3S4_ROW_WIDTH))
 
 /* What the loops of a phase reduce to, and what they touch: see rows_loops.h. */
 #define S3S4_ROW_NONE 0
@@ -61,6 +61,7 @@ typedef struct {
     ptrdiff_t in_step[S3S4_ROW_INPUTS];
     char *out;
     ptrdiff_t out_step;
+    ptrdiff_t next[S3S4_ROW_INPUTS]; /* bytes from a row to the one that is computed next, or 0 */
     /* Set by s3s4_row_divide: the order of sums, */
     ptrdiff_t lanes, pieces, piece;
     /* and what changes no bit: columns and elements of each that are computed together. */
@@ -107,7 +108,7 @@ static inline void s3s4_row_divide(s3s4_slab *slab, int inputs, ptrdiff_t size) 
     if (slab->panel == columns)
         slab->summed_spread = slab->spread < slab->lanes ? slab->spread : slab->lanes;
     slab->slots = slab->lanes * slab->panel;
-    if (slab->slots < width) slab->slots = width;
+    if (slab->slots < S3S4_ROW_WIDTH) slab->slots = S3S4_ROW_WIDTH;
 }
 
 /* Elements of working space of a slab that is divided, when its pieces go to so many threads.

@@ -42,6 +42,19 @@ S3S4_INLINE void S3S4_K(s3s4_row_take_4)(int reduction, S3S4_T *sum, S3S4_T *res
     }
 }
 
+/* The lanes of a row are merged into half as many. */
+S3S4_INLINE void S3S4_K(s3s4_row_halve)(int reduction, const S3S4_T *totals, const S3S4_T *rests,
+                                        S3S4_T *to, S3S4_T *rests_to) {
+    const ptrdiff_t half = S3S4_ROW_LANES / 2;
+    S3S4_INDEPENDENT
+    for (ptrdiff_t i = 0; i < half; i++) {
+        const S3S4_T a = totals[i], b = totals[i + half], sum = a + b, part = sum - a;
+        const S3S4_T lost = (a - (sum - part)) + (b - part);
+        to[i] = reduction == S3S4_ROW_LARGEST ? (a < b ? b : a) : sum;
+        if (reduction != S3S4_ROW_LARGEST) rests_to[i] = (rests[i] + rests[i + half]) + lost;
+    }
+}
+
 /* Elements start to stop of a phase. A loop takes `spread` of every `lanes` elements. */
 static inline void S3S4_K(s3s4_row_part)(
     const S3S4_K(s3s4_rows) *rows, int phase, const s3s4_slab *slab, ptrdiff_t column,
@@ -51,7 +64,11 @@ static inline void S3S4_K(s3s4_row_part)(
     const char *in[S3S4_ROW_INPUTS] = {NULL};
     ptrdiff_t in_step[S3S4_ROW_INPUTS] = {0}, lane, i;
     if (rows->rows[phase] && columns == 1 && spread == S3S4_ROW_LANES && lanes == spread) {
-        for (i = 0; i < rows->inputs; i++) in[i] = slab->in[i] + start * slab->in_step[i];
+        for (i = 0; i < rows->inputs; i++) {
+            in[i] = slab->in[i] + start * slab->in_step[i];
+            /* Memory has nothing to do then: the first phase has brought the row into the cache. */
+            in_step[i] = phase ? slab->next[i] : 0;
+        }
         rows->rows[phase](1, stop - start, in, in_step, slab->out + start * slab->out_step, 0,
                           values, sums, slab->slots, 0);
         return;
@@ -112,7 +129,7 @@ static inline void S3S4_K(s3s4_row_fold)(int is_total, ptrdiff_t w, S3S4_T *tota
     if (w > 1) S3S4_K(s3s4_row_merge)(is_total, 1, totals, rests, totals + 1, rests + 1);
 }
 
-/* The same for the 16 slots of each of a few rows: the last merges are made for all of them at once.
+/* The same for the 8 slots of each of a few rows: the last merges are made for all of them at once.
  * The rows' sums come first in totals and rests then. */
 static inline void S3S4_K(s3s4_rows_fold)(int is_total, ptrdiff_t count, S3S4_T *totals,
                                           S3S4_T *rests) {
@@ -120,7 +137,6 @@ static inline void S3S4_K(s3s4_rows_fold)(int is_total, ptrdiff_t count, S3S4_T 
     ptrdiff_t row, lane;
     for (row = 0; row < count; row++) {
         S3S4_T *total = totals + row * S3S4_ROW_LANES, *rest = rests + row * S3S4_ROW_LANES;
-        S3S4_K(s3s4_row_merge)(is_total, 8, total, rest, total + 8, rest + 8);
         S3S4_K(s3s4_row_merge)(is_total, 4, total, rest, total + 4, rest + 4);
         for (lane = 0; lane < 4; lane++) {
             turned[0][lane * S3S4_ROW_TOGETHER + row] = total[lane];
@@ -250,11 +266,11 @@ static void S3S4_K(s3s4_rows_together)(const S3S4_K(s3s4_rows) *rows, ptrdiff_t 
             S3S4_T *total = sums + 2 * r * slots, *rest = total + slots;
             if (rows->is_total[phase][r]) {
                 if (count > 1) S3S4_K(s3s4_rows_fold)(1, count, total, rest);
-                else S3S4_K(s3s4_row_fold)(1, S3S4_ROW_LANES, total, rest);
+                else S3S4_K(s3s4_row_fold)(1, S3S4_ROW_LANES / 2, total, rest);
                 S3S4_K(s3s4_row_settle)(S3S4_ROW_TOGETHER, total, rest);
             } else {
                 if (count > 1) S3S4_K(s3s4_rows_fold)(0, count, total, rest);
-                else S3S4_K(s3s4_row_fold)(0, S3S4_ROW_LANES, total, rest);
+                else S3S4_K(s3s4_row_fold)(0, S3S4_ROW_LANES / 2, total, rest);
             }
             memcpy(space + (rows->first[phase] + r) * S3S4_ROW_WIDTH, total,
                    S3S4_ROW_TOGETHER * sizeof(S3S4_T));
@@ -271,6 +287,7 @@ static void S3S4_K(s3s4_row_slab)(const S3S4_K(s3s4_rows) *rows, s3s4_slab *slab
     int phase;
     if (slab->columns == 1 && rows->rows[0] && s3s4_row_batch(slab->n) &&
         s3s4_row_is_contiguous(slab, rows->inputs, sizeof(S3S4_T))) {
+        slab->in_step[0] = slab->in_step[1] = slab->out_step = 0; /* no other row */
         S3S4_K(s3s4_rows_together)(rows, 1, slab, space);
         return;
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-# e^x 1, its correction 1/2, the sum 5/2, its reciprocal and the product 1/2 each.
+# e^x 1, the sum 5/2, its reciprocal and the product 1/2 each, and those of log_softmax 1/2 more.
 VALUE_EPS = 5
 # And the sum of products, and the difference.
 PRODUCT_EPS = 9

@@ -180,7 +180,7 @@ def row_table(rows: Phases) -> str:
         "S3S4_UNUSED",
         f"static void S3S4_K(s3s4_{name}_row)(ptrdiff_t n, {pointers}, S3S4_T *out) {{",
         f"    s3s4_slab slab = {{n, 1, {sources}, {{0}}, (char *)out, "
-        "sizeof *out, 0, 0, 0, 0, 0, 0, 0};",
+        "sizeof *out, {0}, 0, 0, 0, 0, 0, 0, 0};",
         "    S3S4_T space[S3S4_ROW_ALONE_SPACE];",
         "    for (int i = 0; i < S3S4_ROW_INPUTS; i++) slab.in_step[i] = sizeof *out;",
         f"    S3S4_K(s3s4_row_slab)(&S3S4_K(s3s4_{name}_phases), &slab, space);",
