@@ -1,6 +1,7 @@
 """Errors that name the argument: what NumPy refused is explained after the fact."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,19 @@ def is_narrow(dtype: Any) -> bool:
         isinstance(dtype, np.dtype)
         and dtype.kind == "V"
         and dtype.names is None
-        and np.can_cast(dtype, np.float32)
+        and _casts_to_float(dtype.type)
     )
+
+
+@cache
+def _casts_to_float(kind: type) -> bool:
+    return np.can_cast(np.dtype(kind), np.float32)
+
+
+@cache
+def is_bfloat(kind: type) -> bool:
+    """Whether the type of an array's elements is one of bfloat16."""
+    return kind.__name__ == "bfloat16"
 
 
 def unknown(name: str, parameters: Iterable[str], given: Iterable[str]) -> TypeError:

@@ -413,6 +413,16 @@ def test_every_bfloat16_into_memory_of_any_layout(activation):
         assert np.isnan(out[~known].astype(np.float32)).all()
     across = x.reshape(256, 256).T
     assert activation(across).strides == across.strides
+    pair = np.full_like(x, 7), np.full_like(x, 7)
+    assert activation.value_and_derivative(x, out=pair)[1] is pair[1]
+    for one, result in zip(
+        pair, activation.value_and_derivative(x.astype(np.float32)), strict=True
+    ):
+        known_one = ~np.isnan(result)
+        with np.errstate(all="ignore"):
+            exact_one = result.astype(bfloat16)
+        np.testing.assert_array_equal(one[known_one], exact_one[known_one])
+        assert np.isnan(one[~known_one].astype(np.float32)).all()
     wrong = np.full(3, 7, bfloat16)
     with pytest.raises(ValueError, match="out"):
         activation(x, out=wrong)
@@ -441,6 +451,11 @@ def test_bfloat16_is_computed_in_float32_and_rounded_once():
             result, exact = call.backward(x, x, axis), call.backward(wide, wide, axis)
             assert result.dtype == bfloat16
             assert_same_bits(result.astype(float), exact.astype(bfloat16).astype(float))
+    for k in (2.0, np.inf, 1e300, 2):  # as numbers, and as NumPy rounds them
+        out = np.empty_like(x)
+        with np.errstate(all="ignore"):
+            exact = s3s4.s4(wide, np.float32(k)).astype(bfloat16)
+            assert_same_bits(s3s4.s4(x, k, out=out).astype(float), exact.astype(float))
     k = np.full(5, 2, np.float32)
     assert s3s4.s4(x, k).dtype == s3s4.s4.backward(x, x, k)[1].dtype == np.float32
 

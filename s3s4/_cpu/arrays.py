@@ -160,6 +160,10 @@ def evaluate_bfloat(
     None unless x is an array of axes, each parameter a number or of its type, and what is given
     of outs of its type as well, and as `fitting` allows.
     """
+    if type(x) is ndarray and kernels.evaluate_bfloats(
+        ufunc.__name__, x, tuple(parameters), tuple(outs)
+    ):
+        return tuple(outs)
     numbers = [type(value) in (float, int) for value in parameters]
     narrow = [x, *[v for v, is_number in zip(parameters, numbers, strict=True) if not is_number]]
     narrow += [out for out in outs if out is not None]

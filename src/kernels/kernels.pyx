@@ -321,6 +321,60 @@ cdef inline void place(Operand *operand, void *data, Mode mode, Py_ssize_t strid
     operand.strides[0] = stride
 
 
+def evaluate_bfloats(name, x, tuple parameters, tuple outs):
+    """Values at bfloat16, where all is plain and a call must be short.
+
+    Parameters
+    ----------
+    name : str
+        Of a function of the table.
+    x : ndarray
+        Of bfloat16, whoever's type that is.
+    parameters, outs : tuple of object
+
+    Returns
+    -------
+    bool
+        False, with nothing done, unless x and outs are arrays in one piece, of one shape and type,
+        and each parameter is a number.
+    """
+    cdef cnp.ndarray a = x, y
+    cdef float[MAX_INPUTS] floats
+    cdef double value
+    cdef Walk walk
+    cdef const Function *function = find(name)
+    cdef int i, count = len(parameters)
+    if function.inputs != 1 + count or function.outputs != len(outs) or not a.size:
+        return False
+    walk.function = function
+    walk.first_parameter = walk.dimensions = 1
+    walk.elements = walk.shape[0] = cnp.PyArray_SIZE(a)
+    place(&walk.inputs[0], cnp.PyArray_DATA(a), DIRECT, 2)
+    walk.inputs[0].flags = BFLOAT
+    for i in range(count):
+        if type(parameters[i]) is not float:
+            return False
+        value = parameters[i]
+        if FLT_MAX < fabs(value) < INFINITY:
+            return False  # NumPy says that it does not fit
+        floats[i] = <float> value
+        place(&walk.inputs[1 + i], &floats[i], DIRECT, 0)
+    for i in range(function.outputs):
+        out = outs[i]
+        if not cnp.PyArray_CheckExact(out) or not are_alike(out, a):
+            return False
+        y = out
+        if not cnp.PyArray_ISWRITEABLE(y) or not is_apart(y, a):
+            return False
+        if i > 0 and not is_apart(y, outs[0]):
+            return False
+        place(&walk.outputs[i], cnp.PyArray_DATA(y), DIRECT, 2)
+        walk.outputs[i].flags = BFLOAT
+    if not run(&walk, False, threads_for(function.exponentials, walk.elements, 4)):
+        raise MemoryError(f"no memory for {name}")
+    return True
+
+
 def backward_of_few(name, grad_output, x, tuple parameters, out):
     """The gradients of an activation, where all is plain and a call must be short.
 

@@ -200,9 +200,8 @@ static inline void s3s4_bfloat_from_float(uint16_t *to, const float *from, ptrdi
     for (ptrdiff_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, &from[i], sizeof bits);
-        const uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
-        const uint32_t nan = bits >> 16 | 0x40u;
-        to[i] = (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? nan : rounded);
+        const uint32_t rounded = bits + 0x7fffu + (bits >> 16 & 1u), nan = bits | 0x400000u;
+        to[i] = (uint16_t)((from[i] == from[i] ? rounded : nan) >> 16);
     }
 }
 

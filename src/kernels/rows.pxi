@@ -3,10 +3,10 @@
 # Design:
 # - What a row is made of is in rows.h: phases, and slabs of rows that stand side by side. Here
 #   memory is brought into that form and slabs are handed to threads.
-# - Contiguous rows are computed in place, a few at a time where they are short enough to stay in the
-#   first-level cache. Rows that lie side by side (axis 0 of a C array) are slabs of many columns, in
-#   place: each line of the cache is read once. Rows of a few elements are laid side by side in a
-#   buffer, as one of them does not fill vector registers. All else is copied row by row.
+# - Contiguous rows are computed in place, a few at a time where the first-level cache keeps them.
+#   Rows that lie side by side (axis 0 of a C array) are slabs of many columns, in place: each line
+#   of the cache is read once. Rows of a few elements are laid side by side in a buffer, as one
+#   does not fill vector registers. All else is copied row by row.
 # - Which of these it is follows from strides and the length of a row alone, and so do the bits.
 # - Threads take slabs; where there are few, and long, they take pieces of one.
 

@@ -24,9 +24,9 @@
 #endif
 #define S3S4_FETCH_GROUPS(count, step_of)                                                 \
     if ((S3S4_TOUCHED & S3S4_ROW_IN_0) && step_of(in_step[0]))                            \
-        S3S4_FETCH_GROUP(in[0] + j * in_step[0], (count) * in_step[0], S3S4_AHEAD);                   \
+        S3S4_FETCH_GROUP(in[0] + j * in_step[0], (count) * in_step[0], S3S4_AHEAD);       \
     if ((S3S4_TOUCHED & S3S4_ROW_IN_1) && step_of(in_step[1]))                            \
-        S3S4_FETCH_GROUP(in[1] + j * in_step[1], (count) * in_step[1], S3S4_AHEAD);                   \
+        S3S4_FETCH_GROUP(in[1] + j * in_step[1], (count) * in_step[1], S3S4_AHEAD);       \
     if ((S3S4_TOUCHED & S3S4_ROW_TO) && step_of(out_step))                                \
         S3S4_FETCH_GROUP(out + j * out_step, (count) * out_step, S3S4_AHEAD)
 #define S3S4_FOLLOWS(step)                                                                \
@@ -90,8 +90,9 @@ static void S3S4_LOOP(ptrdiff_t groups, ptrdiff_t w, const char *const *in,
 
 #if S3S4_IS_BLOCKED && S3S4_REDUCES
 /* Contiguous rows of n elements, one after the other: the slots of all lanes stay in registers.
- * Those of whole rows are neutral at first and merged into half as many at last. What fills no round is computed first, together with the elements
- * before it, which give then what they gave and are not taken again. */
+ * Those of whole rows are neutral at first and merged into half as many at last. What fills no
+ * round is computed first, together with the elements before it, which give then what they gave
+ * and are not taken again. */
 S3S4_UNUSED
 static void S3S4_ROWS(ptrdiff_t count, ptrdiff_t n, const char *const *in,
                       const ptrdiff_t *row_step, char *out, ptrdiff_t out_row_step,

@@ -77,7 +77,7 @@ static inline int s3s4_row_is_contiguous(const s3s4_slab *slab, int inputs, ptrd
     return is_contiguous;
 }
 
-/* How many contiguous rows are computed together: 0 where they have few lanes, or several pieces. */
+/* How many contiguous rows are computed together: 0 where they have few lanes or several pieces. */
 static inline ptrdiff_t s3s4_row_batch(ptrdiff_t n) {
     ptrdiff_t fit;
     if (n < S3S4_ROW_LANES * S3S4_ROW_PER_LANE || n >= 2 * S3S4_ROW_PIECE) return 0;
