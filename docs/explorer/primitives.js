@@ -7,6 +7,9 @@ const HUGE = 1e300;
 // Results below the smallest normal number are 0, as in the kernels.
 const normal = (y) => (Math.abs(y) < SMALLEST_NORMAL ? 0 : y);
 
+// 2^64 e^-t: above 700 the exponential alone would be subnormal where 2^64 times it is not.
+const scaledExp = (t) => normal(t > 700 ? Math.exp(64 * Math.LN2 - t) : Math.exp(-t) * SCALE);
+
 export const primitives = {
   abs(u) {
     return Math.abs(u);
@@ -23,6 +26,12 @@ export const primitives = {
   unscaled(y) {
     return normal(y / SCALE);
   },
+  within_exp(u) {
+    return u > 745 ? 745 : u;
+  },
+  within_normal(u) {
+    return u > 38.6 ? 38.6 : u;
+  },
   unscaled_product(k, y) {
     return (k / SCALE) * y;
   },
@@ -32,12 +41,14 @@ export const primitives = {
   exp_neg_product(k, u) {
     return normal(Math.exp(-(k * u)));
   },
+  scaled_exp_neg(u) {
+    return scaledExp(u);
+  },
+  scaled_exp_neg_half_square(u) {
+    return scaledExp((u * u) / 2);
+  },
   scaled_exp_neg_product(k, u) {
-    // Above 700 the exponential alone would be subnormal where 2^64 times it is not.
-    const product = k * u;
-    return normal(
-      product > 700 ? Math.exp(64 * Math.LN2 - product) : Math.exp(-product) * SCALE,
-    );
+    return scaledExp(k * u);
   },
   expm1_neg(u) {
     return Math.expm1(-u);

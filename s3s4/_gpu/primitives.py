@@ -32,6 +32,8 @@ class Constants(NamedTuple):
     log2e: tuple[float, float]
     ln2: tuple[float, float]
     highest: float
+    exp_range: float
+    normal_range: float
     smallest_scaled: float
     uniform: float
     factor: float
@@ -48,6 +50,8 @@ CONSTANTS = {
         (_h("0x1.715476p+0"), _h("0x1.4ae0cp-26")),
         (_h("0x1.62e4p-1"), _h("0x1.7f7d1cp-20")),
         2.0**125,
+        110.0,
+        14.8,
         2.0**-62,
         2.0**60,
         2.0**80,
@@ -61,6 +65,8 @@ CONSTANTS = {
         (_h("0x1.71547652b82fep+0"), _h("0x1.777d0ffda0d24p-56")),
         (_h("0x1.62e42fefa3800p-1"), _h("0x1.ef35793c76730p-45")),
         2.0**1021,
+        745.0,
+        38.6,
         2.0**-958,
         2.0**500,
         2.0**560,
@@ -101,10 +107,12 @@ def primitives(real: Any, uniform: bool, is_short: bool) -> dict[str, Any]:
     exp_cap = real(c.bias / c.log2e[0])
     bias, ln2_rounded, far = real(c.bias), real(math.log(2)), real(2 * (c.bias + 1))
     highest, smallest, unit = real(c.highest), real(c.smallest_scaled), real(2.0**-64)
+    exp_range, normal_range = real(c.exp_range), real(c.normal_range)
+    half_log2e, half_log2e_rest = real(c.log2e[0] / 2), real(c.log2e[1] / 2)
     limit, factor, cap = real(c.uniform), real(c.factor), real(c.cap)
     inverse = real(1 / c.factor)
-    zero, two, middle = real(0), real(2), real(4)
-    ln2, ln2_rest = real(c.ln2[0]), real(c.ln2[1])
+    zero, two, middle, eight = real(0), real(2), real(4), real(8)
+    ln2, ln2_rest, whole_ln2 = real(c.ln2[0]), real(c.ln2[1]), real(math.log(2))
     pi_1, pi_2, pi_3, pi_4 = map(real, c.pi)
     inverse_of_pi, turns_end = real(1 / math.pi), real(c.turns_end)
     half, tiny_argument = real(0.5), real(2.0**-60 if real is np.float64 else 2.0**-30)
@@ -154,6 +162,14 @@ def primitives(real: Any, uniform: bool, is_short: bool) -> dict[str, Any]:
         return highest if highest < u else u
 
     @inline
+    def within_exp(u: Any) -> Any:
+        return exp_range if exp_range < u else u
+
+    @inline
+    def within_normal(u: Any) -> Any:
+        return normal_range if normal_range < u else u
+
+    @inline
     def unscaled(y: Any) -> Any:
         return (zero if abs(y) < smallest else y) * unit
 
@@ -171,6 +187,14 @@ def primitives(real: Any, uniform: bool, is_short: bool) -> dict[str, Any]:
         def exp_neg(u: Any) -> Any:
             return approximate_exp2(-u * log2e)
 
+        @inline
+        def scaled_exp_neg(u: Any) -> Any:
+            return approximate_exp2(fma(-u, log2e, scale_exponent))
+
+        @inline
+        def scaled_exp_neg_half_square(u: Any) -> Any:
+            return approximate_exp2(fma(-u * u, half_log2e, scale_exponent))
+
     else:
 
         @inline
@@ -180,6 +204,22 @@ def primitives(real: Any, uniform: bool, is_short: bool) -> dict[str, Any]:
             n = z - shifter
             f = fma(-v, log2e_rest, fma(-v, log2e, -n))
             return exp2(f) * power_of_two(z)
+
+        @inline
+        def scaled_exp_neg(u: Any) -> Any:
+            z = fma(-u, log2e, scaled_shifter)
+            n = z - scaled_shifter
+            f = fma(-u, log2e_rest, fma(-u, log2e, -n))
+            return exp2(f) * power_of_two(z)
+
+        @inline
+        def scaled_exp_neg_half_square(u: Any) -> Any:
+            square = u * u
+            rest = fma(u, u, -square)
+            z = fma(-square, half_log2e, scaled_shifter)
+            n = z - scaled_shifter
+            left = fma(-square, half_log2e_rest, fma(-square, half_log2e, -n))
+            return exp2(fma(-rest, half_log2e, left)) * power_of_two(z)
 
     @inline
     def row_reference(largest_of_row: Any) -> Any:
@@ -242,7 +282,7 @@ def primitives(real: Any, uniform: bool, is_short: bool) -> dict[str, Any]:
         v = expm1_cap if expm1_cap < u else u
         z = fma(-v, log2e, shifter)
         n = z - shifter
-        r = fma(-n, ln2_rest, fma(-n, ln2, -v))
+        r = fma(-n, whole_ln2, -v)
         power = power_of_two(z)
         return fma(power, fma(r * r, exp_ratio(r), r), power - one)
 
@@ -280,21 +320,18 @@ def primitives(real: Any, uniform: bool, is_short: bool) -> dict[str, Any]:
 
         @inline
         def normal_tail(u: Any) -> Any:
-            v = finite(u)
-            r = reciprocal(v + middle)
-            return normal_part((v - middle) * r) * r
+            r = reciprocal(u + middle)
+            return normal_part(fma(-eight, r, one)) * r
 
     else:
 
         @inline
         def normal_tail(u: Any) -> Any:
-            v = finite(u)
-            r = divide(one, v + middle)
-            q = (v - middle) * r
-            left = fma(-q, v, fma(q + one, -middle, v))
-            p = normal_part(fma(left, r, q))
-            y = p * r
-            return fma(fma(-y, v, fma(-y, middle, p)), r, y)
+            total = u + middle
+            r = divide(one, total)
+            rest = r * fma(-r, u - (total - middle), fma(-r, total, one))
+            p = normal_part(fma(-eight, rest, fma(-eight, r, one)))
+            return fma(p, rest, p * r)
 
     @inline
     def sqrt_square_plus(u: Any, b: Any) -> Any:
@@ -367,6 +404,10 @@ def primitives(real: Any, uniform: bool, is_short: bool) -> dict[str, Any]:
         if uniform
         else unscaled_product_of_any,
         "finite": finite,
+        "within_exp": within_exp,
+        "within_normal": within_normal,
+        "scaled_exp_neg": scaled_exp_neg,
+        "scaled_exp_neg_half_square": scaled_exp_neg_half_square,
         "expm1_neg": expm1_neg,
         "log1p": log1p,
         "log1p_any": log1p_any,

@@ -60,7 +60,7 @@ def select(test: Node, a: Node, b: Node) -> Node:
 
 def bounded(u: Node) -> Node:
     """Of an infinite u a huge number: 0 times it is 0, as where u is a factor of e^-u."""
-    return u if u.op in ("finite", "number") else Node("finite", u)
+    return u if u.op in ("finite", "number", "within_normal") else Node("finite", u)
 
 
 def normal_tail(node: Node, u: Node) -> Node:
@@ -92,9 +92,13 @@ PARTIAL: dict[str, tuple[Callable[..., Node], ...]] = {
     "mul": (lambda y, a, b: b, lambda y, a, b: a),
     "fma": (lambda y, a, b, c: b, lambda y, a, b, c: a, lambda y, a, b, c: ONE),
     "finite": (lambda y, a: ONE,),
+    "within_exp": (lambda y, u: ONE,),
+    "within_normal": (lambda y, u: ONE,),
     "unless_nan": (lambda y, a, b: ONE, lambda y, a, b: ZERO),
     "unscaled_product": (lambda y, a, b: Node("unscaled", b), lambda y, a, b: Node("unscaled", a)),
     "exp_neg": (lambda y, u: neg(y),),
+    "scaled_exp_neg": (lambda y, u: neg(y),),
+    "scaled_exp_neg_half_square": (lambda y, u: neg(mul(bounded(u), y)),),
     "exp_neg_product": exp_neg_product,
     "scaled_exp_neg_product": exp_neg_product,
     "expm1_neg": (lambda y, u: neg(Node("exp_neg", u)),),

@@ -25,12 +25,16 @@ CHEAP = {
     "unless_nan": 2,
     "unscaled": 1,
     "unscaled_product": 2,
+    "within_exp": 1,
+    "within_normal": 1,
 }
 """Primitives, each with the number of its arguments; src/formulas says what they are."""
 COSTLY = {
     "exp_neg": 1,
     "exp_neg_product": 2,
     "exp_neg_scaled": 2,
+    "scaled_exp_neg": 1,
+    "scaled_exp_neg_half_square": 1,
     "scaled_exp_neg_product": 2,
     "expm1_neg": 1,
     "log1p": 1,

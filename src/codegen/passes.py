@@ -19,7 +19,10 @@ def rewritten(function: Function, rule: Callable[[Node], Node]) -> Function:
 
 
 def without_idle_scales(function: Function) -> Function:
-    """e^-(k u) at once where 2^64 e^-(k u) is wanted for its unscaled value alone."""
+    """e^-(k u) at once where 2^64 e^-(k u) is wanted for its unscaled value alone.
+
+    And what is scaled back, or added to 1 as well, with no test that its sign makes idle.
+    """
     scaled_too = {*function.outputs}.union(
         *(node.args for node in function.nodes if node.op != "unscaled")
     )
@@ -29,9 +32,21 @@ def without_idle_scales(function: Function) -> Function:
             case Node(op="unscaled", args=(Node(op="scaled_exp_neg_product") as product,)):
                 if product not in scaled_too:
                     return Node("exp_neg_product", *product.args)
+            case Node(op="unscaled", args=(y,)) if is_positive(y):
+                return Node("unscaled_positive", y)
+            case Node(op="add", args=(Node(text="1.0"), Node(op="unscaled_positive", args=(y,)))):
+                return Node("one_plus_unscaled", y)
         return node
 
     return rewritten(function, rule)
+
+
+def is_positive(node: Node) -> bool:
+    """Whether it is seen to be no negative number."""
+    if node.op in {"add", "mul", "div", "finite", "within_exp", "within_normal"}:
+        return all(map(is_positive, node.args))
+    given = ("abs", "exp_neg", "normal_tail", "number", "scaled_exp_neg")
+    return node.op.startswith(given)
 
 
 def is_of(node: Node, inputs: frozenset[Node]) -> bool:

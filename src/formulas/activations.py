@@ -9,9 +9,13 @@ Design:
   derivatives. A leading underscore marks parts that several of them share.
 - Primitives, for u, k >= 0: `exp_neg(u)` is e^-u and `scaled_exp_neg_product(k, u)` is
   2^64 e^-(k u), without rounding the product; `unscaled(y)` is 2^-64 y. Results below the smallest
-  normal number are 0. `expm1_neg(u)` is e^-u - 1, `log1p(t)` is log(1 + t) for 0 <= t <= 1,
-  `normal_tail(u)` is e^(u^2/2) Phi(-u) with the normal distribution's Phi, and `tanh_rest(u)` is
-  (u - tanh u) / u^3 for u <= 1, none with a cancellation. Of any sign may be what
+  normal number are 0. Where no parameter is in the exponent, `scaled_exp_neg(u)` is 2^64 e^-u for
+  u = `within_exp(v)`, and `scaled_exp_neg_half_square(u)` is 2^64 e^(-u^2/2), without rounding the
+  square, for u = `within_normal(v)`. Those are v, but no more than where u^3 times the exponential
+  is nothing: infinity needs no care there. `expm1_neg(u)` is e^-u - 1, `log1p(t)` is log(1 + t) for
+  0 <= t <= 1, `normal_tail(u)` is e^(u^2/2) Phi(-u) for u = `within_normal(v)`, with the normal
+  distribution's Phi, and `tanh_rest(u)` is (u - tanh u) / u^3 for u <= 1, none with a cancellation.
+  Of any sign may be what
   `sinc_product(k, u)` takes, sin(k u) / (k u), which is 0 where |k u| is so large that its eps
   exceeds a turn; and the u of `sqrt_square_plus(u, b)`, sqrt(u^2 + b). `finite(u)` is u with a huge
   number in place of infinity, so that 0 * infinity never arises. `copysign(u, x)` is u with the
@@ -265,7 +269,7 @@ def tanh(x):
 
 def tanh_dx(x):
     """d tanh / d x = 1 - tanh(x)^2."""
-    S = scaled_exp_neg_product(2, abs(x))
+    S = scaled_exp_neg(within_exp(2 * abs(x)))
     G = unscaled(S)
     return unscaled(4 * S) / ((1 + G) * (1 + G))
 
@@ -590,7 +594,7 @@ def selu(x):
 
 def selu_dx(x):
     """d selu / d x: scale for x > 0, else scale alpha e^x."""
-    S = scaled_exp_neg_product(1, abs(x))
+    S = scaled_exp_neg(within_exp(abs(x)))
     return 1.05070098735548049342 if x > 0 else unscaled(1.75809934084737685994 * S)
 
 
@@ -724,9 +728,9 @@ def gelu(x):
     Hendrycks and Gimpel, arXiv 1606.08415; torch.nn.functional.gelu.
     """
     # For u = |x|, w = u Phi(-u) is what is missing from max(x, 0), and nothing cancels.
-    u = finite(abs(x))
-    S = scaled_exp_neg_product(0.5 * u, u)
-    R = normal_tail(abs(x))
+    u = within_normal(abs(x))
+    S = scaled_exp_neg_half_square(u)
+    R = normal_tail(u)
     w = unscaled(u * R * S)
     return x - w if x >= 0 else -w
 
@@ -734,9 +738,9 @@ def gelu(x):
 def gelu_dx(x):
     """d gelu / d x = Phi(x) + x phi(x), with phi(x) = e^(-x^2/2) / sqrt(2 pi)."""
     # Phi(-u) - u phi(u) = e^(-u^2/2) h; its mirror image is 1 minus that.
-    u = finite(abs(x))
-    S = scaled_exp_neg_product(0.5 * u, u)
-    R = normal_tail(abs(x))
+    u = within_normal(abs(x))
+    S = scaled_exp_neg_half_square(u)
+    R = normal_tail(u)
     h = R - 0.398942280401432677940 * u
     left = unscaled(S * h)
     return 1 - left if x >= 0 else left
@@ -805,16 +809,23 @@ def silu(x):
 
     Elfwing and others, arXiv 1702.03118; torch.nn.functional.silu.
     """
-    beta = 1
-    y = _swish(x, beta)
-    return y
+    # As swish, whose far side is that of all x < 0 here: 2^64 |x| e^-|x| never overflows.
+    u, S, q = _silu_parts(x)
+    left = -unscaled(u * S)
+    return (x if x >= 0 else left) / q
 
 
 def silu_dx(x):
     """d silu / d x = s (1 + x (1 - s)) with s = sigmoid(x)."""
-    beta = 1
-    slope = _swish_slope(x, beta)
-    return slope
+    u, S, q = _silu_parts(x)
+    F = unscaled(S)
+    return (q + F * u if x >= 0 else unscaled(S * ((1 - u) + F))) / (q * q)
+
+
+def _silu_parts(x):
+    u = within_exp(abs(x))
+    S = scaled_exp_neg(u)
+    return u, S, 1 + unscaled(S)
 
 
 def swish(x, beta=1.0):
@@ -872,12 +883,15 @@ def mish(x):
 
     Misra, arXiv 1908.08681; torch.nn.functional.mish.
     """
-    # With E = e^-|x|, tanh(log(1 + e^x)) is w / d: w = 1 + 2E, d = w + 2E^2 for x >= 0, and
-    # w = E (2 + E), d = w + 2 for x < 0.
-    u, S, E, w, d = _mish_parts(x)
-    # Scaled until the end: half of a small number may be subnormal.
-    value = (abs(x) * w if x >= 0 else u * S * (2 + E)) / d
-    return copysign(value if x >= 0 else unscaled(value), x)
+    # With E = e^-|x|, tanh(log(1 + e^x)) is (1 + h) / d for x >= 0 and h = 2E, and E (1 + h/2) / d
+    # for x < 0 and h = E, where d = 1 + h + h^2/2. Of a small E d is 1: nothing becomes subnormal.
+    u = within_exp(abs(x))
+    S = scaled_exp_neg(u)
+    E = unscaled(S)
+    h = E + E if x >= 0 else E
+    g = 0.5 * h + 1
+    left = -unscaled(u * S * g)
+    return (x * (1 + h) if x >= 0 else left) / (h * g + 1)
 
 
 def mish_dx(x):
@@ -902,8 +916,8 @@ def mish_dxx(x):
 
 
 def _mish_parts(x):
-    u = finite(abs(x))
-    S = scaled_exp_neg_product(1, abs(x))
+    u = within_exp(abs(x))
+    S = scaled_exp_neg(u)
     E = unscaled(S)
     w = 1 + 2 * E if x >= 0 else E * (2 + E)
     return u, S, E, w, 1 + E * (2 + 2 * E) if x >= 0 else 2 + E * (2 + E)

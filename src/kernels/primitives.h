@@ -77,6 +77,8 @@ S3S4_INLINE double s3s4_sqrt_f64(double x) { return sqrt(x); }
 #define S3S4_HALF_EPS 0x1p-24f
 #define S3S4_LARGEST FLT_MAX
 #define S3S4_FINITE 0x1p125f
+#define S3S4_EXP_RANGE 110.0f
+#define S3S4_NORMAL_RANGE 14.8f
 #define S3S4_ORDINARY_MAX S3S4_ORDINARY_MAX_f32
 #define S3S4_FACTOR 0x1p80f /* what a huge k hands to u */
 #define S3S4_STEEPEST 0x1p80f
@@ -106,6 +108,8 @@ S3S4_INLINE double s3s4_sqrt_f64(double x) { return sqrt(x); }
 #define S3S4_HALF_EPS 0x1p-53
 #define S3S4_LARGEST DBL_MAX
 #define S3S4_FINITE 0x1p1021
+#define S3S4_EXP_RANGE 745.0
+#define S3S4_NORMAL_RANGE 38.6
 #define S3S4_ORDINARY_MAX S3S4_ORDINARY_MAX_f64
 #define S3S4_FACTOR 0x1p560
 #define S3S4_STEEPEST 0x1p600

@@ -40,12 +40,30 @@ S3S4_INLINE S3S4_REAL S3S4_(cap)(S3S4_REAL x, S3S4_REAL highest) {
 /* Small enough that eight times it is finite, large enough that 1 + u is u. */
 S3S4_INLINE S3S4_REAL S3S4_(finite)(S3S4_REAL u) { return S3S4_(cap)(u, S3S4_FINITE); }
 
+/* u, but no further than where e^-u, or e^(-u^2/2), times u^3 is below the smallest normal number,
+ * while 2^64 times it is normal. */
+S3S4_INLINE S3S4_REAL S3S4_(within_exp)(S3S4_REAL u) { return S3S4_(cap)(u, S3S4_EXP_RANGE); }
+S3S4_INLINE S3S4_REAL S3S4_(within_normal)(S3S4_REAL u) { return S3S4_(cap)(u, S3S4_NORMAL_RANGE); }
+
 S3S4_INLINE S3S4_REAL S3S4_(unless_nan)(S3S4_REAL y, S3S4_REAL x) { return x == x ? y : x; }
 
 /* 2^-64 y, and 0 instead of a subnormal number: the factor is selected, not the product. */
 S3S4_INLINE S3S4_REAL S3S4_(unscaled)(S3S4_REAL y) {
     const S3S4_REAL zero = 0, unit = (S3S4_REAL)0x1p-64f;
     return y * (S3S4_(abs)(y) < S3S4_SMALLEST_SCALED ? zero : unit);
+}
+/* The same of what is not negative. */
+S3S4_INLINE S3S4_REAL S3S4_(unscaled_positive)(S3S4_REAL y) {
+    const S3S4_REAL zero = 0, unit = (S3S4_REAL)0x1p-64f;
+    return y * (y < S3S4_SMALLEST_SCALED ? zero : unit);
+}
+/* 1 + 2^-64 y: of a fused product, nothing is subnormal. */
+S3S4_INLINE S3S4_REAL S3S4_(one_plus_unscaled)(S3S4_REAL y) {
+#if S3S4_FMA
+    return S3S4_(fma)(y, (S3S4_REAL)0x1p-64f, 1);
+#else
+    return 1 + S3S4_(unscaled_positive)(y);
+#endif
 }
 /* 2^-64 k y. A huge k is scaled before it meets y. */
 S3S4_INLINE S3S4_REAL S3S4_(unscaled_product_ordinary)(S3S4_REAL k, S3S4_REAL y) {
@@ -117,6 +135,23 @@ S3S4_INLINE S3S4_REAL S3S4_(exp_neg)(S3S4_REAL u) {
     return S3S4_(biased_exp_neg_uniform)(1, u, u, S3S4_BIAS);
 }
 
+S3S4_INLINE S3S4_REAL S3S4_(scaled_exp_neg)(S3S4_REAL u) {
+    return S3S4_(exp2_of)(S3S4_LOG2E_HIGH, S3S4_LOG2E_LOW, u, S3S4_BIAS + 64, 0);
+}
+
+/* u^2 = square + rest. */
+S3S4_INLINE S3S4_REAL S3S4_(scaled_exp_neg_half_square)(S3S4_REAL u) {
+    const S3S4_REAL shifter = S3S4_SHIFTER + (S3S4_BIAS + 64), half = (S3S4_REAL)0.5f;
+    const S3S4_REAL high = half * S3S4_LOG2E_HIGH, low = half * S3S4_LOG2E_LOW;
+    const S3S4_REAL square = u * u;
+    const S3S4_REAL rest = S3S4_(fma)(u, u, -square);
+    const S3S4_REAL z = S3S4_(fma)(-square, high, shifter);
+    const S3S4_REAL n = z - shifter;
+    const S3S4_REAL left = S3S4_(fma)(-square, low, S3S4_(fma)(-square, high, -n));
+    const S3S4_REAL f = S3S4_(fma)(-rest, high, left);
+    return S3S4_(exp2_fraction)(f) * S3S4_(power_of_two)(z);
+}
+
 #else /* no FMA */
 
 /* e^-t = 2^n e^r with r = -t - n ln 2 and t = exact + rest: exact - n ln 2 has no rounding. */
@@ -164,6 +199,17 @@ S3S4_INLINE S3S4_REAL S3S4_(exp_neg)(S3S4_REAL u) {
     return S3S4_(exp_of)(u, u, 0, S3S4_BIAS, u > (S3S4_BIAS - 1) * S3S4_LN2);
 }
 
+S3S4_INLINE S3S4_REAL S3S4_(scaled_exp_neg)(S3S4_REAL u) {
+    return S3S4_(exp_of)(u, u, 0, S3S4_BIAS + 64, 0);
+}
+
+/* u = upper + lower: u^2 = upper^2 + lower (upper + u). */
+S3S4_INLINE S3S4_REAL S3S4_(scaled_exp_neg_half_square)(S3S4_REAL u) {
+    const S3S4_REAL half = (S3S4_REAL)0.5f, upper = S3S4_(upper)(u);
+    const S3S4_REAL rest = half * ((u - upper) * (upper + u));
+    return S3S4_(exp_of)(half * (u * u), half * (upper * upper), rest, S3S4_BIAS + 64, 0);
+}
+
 #endif
 
 S3S4_INLINE S3S4_REAL S3S4_(exp_neg_product)(S3S4_REAL k, S3S4_REAL u) {
@@ -186,6 +232,15 @@ S3S4_INLINE S3S4_REAL S3S4_(scaled_exp_neg_product_ordinary)(S3S4_REAL k, S3S4_R
     return S3S4_(biased_exp_neg_ordinary)(k, u, S3S4_(cap)(u, S3S4_LARGEST), S3S4_BIAS + 64);
 }
 
+/* -v - n ln 2 for e^-v = 2^n e^r, where r is wanted to within an eps of 2^-n. */
+S3S4_INLINE S3S4_REAL S3S4_(less_turns_of_ln2)(S3S4_REAL v, S3S4_REAL n) {
+#if S3S4_FMA
+    return S3S4_(fma)(-n, S3S4_LN2, -v);
+#else
+    return (-v - n * S3S4_LN2_HIGH) - n * S3S4_LN2_LOW;
+#endif
+}
+
 /* e^-u - 1 for u >= 0: n + r / ln 2 = -u / ln 2 and 2^n (e^r - 1) + (2^n - 1), where r = -u exactly
  * for small u, so that nothing cancels. */
 S3S4_INLINE S3S4_REAL S3S4_(expm1_neg)(S3S4_REAL u) {
@@ -193,7 +248,7 @@ S3S4_INLINE S3S4_REAL S3S4_(expm1_neg)(S3S4_REAL u) {
     const S3S4_REAL v = S3S4_(cap)(u, S3S4_EXPM1_END);
     const S3S4_REAL z = S3S4_(fma)(-v, S3S4_LOG2E_HIGH, shifter);
     const S3S4_REAL n = z - shifter;
-    const S3S4_REAL r = S3S4_(fma)(-n, S3S4_LN2_LOW, S3S4_(fma)(-n, S3S4_LN2_HIGH, -v));
+    const S3S4_REAL r = S3S4_(less_turns_of_ln2)(v, n);
     const S3S4_REAL power = S3S4_(power_of_two)(z);
     return S3S4_(fma)(power, S3S4_(fma)(r * r, S3S4_(expm1_rest)(r), r), power - 1);
 }
@@ -283,17 +338,14 @@ S3S4_INLINE S3S4_REAL S3S4_(sinc_product)(S3S4_REAL k, S3S4_REAL u) {
     return S3S4_(unless_nan)(S3S4_(unless_nan)(ratio, k), u);
 }
 
-/* e^(u^2/2) Phi(-u) for u >= 0, with Phi the normal distribution's: p(t) / (u + K), where t is
- * (u - K) / (u + K); what both divisions left in rounding is added. */
+/* e^(u^2/2) Phi(-u) for 0 <= u <= S3S4_NORMAL_RANGE, with Phi the normal distribution's:
+ * p(t) / (u + K), where t is (u - K) / (u + K) = 1 - 2 K / (u + K); what the sum and the division
+ * left in rounding is added to both. */
 S3S4_INLINE S3S4_REAL S3S4_(normal_tail)(S3S4_REAL u) {
-    const S3S4_REAL v = S3S4_(finite)(u);
-    const S3S4_REAL r = 1 / (v + 4);
-    const S3S4_REAL q = (v - 4) * r;
-    const S3S4_REAL left = S3S4_(fma)(-q, v, S3S4_(fma)(q + 1, -4, v));
-    const S3S4_REAL p = S3S4_(tail_ratio)(S3S4_(fma)(left, r, q));
-    const S3S4_REAL y = p * r;
-    const S3S4_REAL rest = S3S4_(fma)(-y, v, S3S4_(fma)(-y, 4, p));
-    return S3S4_(fma)(rest, r, y);
+    const S3S4_REAL sum = u + 4, r = 1 / sum;
+    const S3S4_REAL rest = r * S3S4_(fma)(-r, u - (sum - 4), S3S4_(fma)(-r, sum, 1));
+    const S3S4_REAL p = S3S4_(tail_ratio)(S3S4_(fma)(-8, rest, S3S4_(fma)(-8, r, 1)));
+    return S3S4_(fma)(p, rest, p * r);
 }
 
 /* For rows, whose weights are e^(x - R) 2^-N with the same R and N: R is the largest x where every
@@ -335,6 +387,8 @@ S3S4_INLINE S3S4_REAL S3S4_(exp_neg_scaled)(S3S4_REAL u, S3S4_REAL N) {
 #undef S3S4_HALF_EPS
 #undef S3S4_LARGEST
 #undef S3S4_FINITE
+#undef S3S4_EXP_RANGE
+#undef S3S4_NORMAL_RANGE
 #undef S3S4_ORDINARY_MAX
 #undef S3S4_FACTOR
 #undef S3S4_STEEPEST
@@ -363,7 +417,12 @@ S3S4_INLINE long double s3s4_finite_ld(long double u) {
     const long double highest = LDBL_MAX * 0x1p-3L;
     return highest < u ? highest : u;
 }
+/* Here numbers may be subnormal: as far as to where expl is 0. */
+S3S4_INLINE long double s3s4_within_exp_ld(long double u) { return 13000.0L < u ? 13000.0L : u; }
+S3S4_INLINE long double s3s4_within_normal_ld(long double u) { return 160.0L < u ? 160.0L : u; }
 S3S4_INLINE long double s3s4_unscaled_ld(long double y) { return y * 0x1p-64L; }
+S3S4_INLINE long double s3s4_unscaled_positive_ld(long double y) { return y * 0x1p-64L; }
+S3S4_INLINE long double s3s4_one_plus_unscaled_ld(long double y) { return 1 + y * 0x1p-64L; }
 S3S4_INLINE long double s3s4_unscaled_product_ld(long double k, long double y) {
     return fabsl(k) > 1.0L ? (k * 0x1p-64L) * y : (k * y) * 0x1p-64L;
 }
@@ -390,6 +449,13 @@ S3S4_INLINE long double s3s4_exp_neg_product_ld(long double k, long double u) {
     return s3s4_unscaled_ld(s3s4_scaled_exp_neg_product_ld(k, u));
 }
 
+S3S4_INLINE long double s3s4_scaled_exp_neg_ld(long double u) { return expl(-u) * 0x1p64L; }
+/* u^2 / 2 = t + rest. */
+S3S4_INLINE long double s3s4_scaled_exp_neg_half_square_ld(long double u) {
+    const long double t = 0.5L * (u * u), power = expl(-t) * 0x1p64L;
+    return power - fmal(0.5L * u, u, -t) * power;
+}
+
 S3S4_INLINE long double s3s4_expm1_neg_ld(long double u) { return expm1l(-u); }
 S3S4_INLINE long double s3s4_log1p_ld(long double t) { return log1pl(t); }
 S3S4_INLINE long double s3s4_log1p_any_ld(long double t) { return log1pl(t); }
@@ -409,14 +475,10 @@ S3S4_INLINE long double s3s4_sinc_product_ld(long double k, long double u) {
     return s3s4_unless_nan_ld(s3s4_unless_nan_ld(h == 0 ? 1 : is_near ? y / h : 0, k), u);
 }
 S3S4_INLINE long double s3s4_normal_tail_ld(long double u) {
-    const long double v = s3s4_finite_ld(u);
-    const long double r = 1 / (v + 6);
-    const long double q = (v - 6) * r;
-    const long double left = s3s4_fma_ld(-q, v, s3s4_fma_ld(q + 1, -6, v));
-    const long double p = s3s4_tail_ratio_ld(s3s4_fma_ld(left, r, q));
-    const long double y = p * r;
-    const long double rest = s3s4_fma_ld(-y, v, s3s4_fma_ld(-y, 6, p));
-    return s3s4_fma_ld(rest, r, y);
+    const long double sum = u + 6, r = 1 / sum;
+    const long double rest = r * fmal(-r, u - (sum - 6), fmal(-r, sum, 1));
+    const long double p = s3s4_tail_ratio_ld(fmal(-12, rest, fmal(-12, r, 1)));
+    return s3s4_fma_ld(p, rest, p * r);
 }
 
 #undef S3S4_LONG_DOUBLE

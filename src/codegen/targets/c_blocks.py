@@ -24,8 +24,8 @@ from codegen.passes import (
 from codegen.targets.c_elements import TAKEN, TYPES, C, element, included
 from codegen.text import Writer
 
-SHORT = {8: "S3S4_FMA", 26: "S3S4_REGISTERS >= 32"}
-"""Operations up to which one loop is better than several, by what it needs."""
+SHORT = 26
+"""Operations up to which one loop is better than several, with 32 registers."""
 HEAD = """\
 /* s3s4.h: every activation as C99 functions, generated from src/formulas.
  *
@@ -124,13 +124,12 @@ def block(function: Function, form: str) -> str:
         lines += [f"        S3S4_FETCH({pointer});" for pointer in pointers]
         return [*lines, "    }"]
 
-    conditions = [needs for most, needs in SHORT.items() if operations(function) <= most]
     if (
-        conditions
+        operations(function) <= SHORT
         and not once.issuperset(function.costly)
         and (form != "block" or not function.parameters)
     ):
-        body = [f"#if {conditions[0]}", *in_blocks(True), "#else", *in_blocks(False), "#endif"]
+        body = ["#if S3S4_REGISTERS >= 32", *in_blocks(True), "#else", *in_blocks(False), "#endif"]
     else:
         body = in_blocks(False)
     return "\n".join([
