@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from codegen.ir import COMPARISONS, PRODUCTS, Function, Node, settled, walk
+from codegen.ir import COMPARISONS, PRODUCTS, Function, Node, number, settled, walk
 
 
 def rewritten(function: Function, rule: Callable[[Node], Node]) -> Function:
@@ -36,9 +36,25 @@ def without_idle_scales(function: Function) -> Function:
                 return Node("unscaled_positive", y)
             case Node(op="add", args=(Node(text="1.0"), Node(op="unscaled_positive", args=(y,)))):
                 return Node("one_plus_unscaled", y)
-        return node
+        return clipped(node)
 
     return rewritten(function, rule)
+
+
+def clipped(node: Node) -> Node:
+    """A maximum or minimum of x and 0, less w, where x - w stands on one side of 0 and -w beyond.
+
+    It is -0, as -0 - w is -w, also of w = 0. NaN is in w.
+    """
+    match node:
+        case Node(op="select", args=(Node(op="ge", args=(x, Node(text="0.0"))), yes, no)):
+            zero = Node("neg", number("0.0"))
+            for side, beyond, kept in ((yes, no, (zero, x)), (no, yes, (x, zero))):
+                match side, beyond:
+                    case Node(op="sub", args=(one, w)), Node(op="neg", args=(other,)):
+                        if one is x and other is w and x in w.leaves:
+                            return Node("sub", Node("select", Node("lt", x, zero), *kept), w)
+    return node
 
 
 def is_positive(node: Node) -> bool:
