@@ -457,3 +457,14 @@ def test_the_polynomials_are_those_of_the_remez_exchange(tmp_path):
     subprocess.run([sys.executable, tmp_path / "remez.py"], check=True, capture_output=True)
     found = (tmp_path / "coefficients.py").read_text()
     assert found == (FORMULAS / "coefficients.py").read_text()
+
+
+@pytest.mark.parametrize(("dtype", "number"), [("float32", 0), ("float64", 1)])
+def test_bounds_of_exponents_lose_nothing_and_make_nothing_subnormal(dtype, number):
+    """At the bound u^3 times the exponential is no normal number, and 2^64 times it is one."""
+    text = (Path(s3s4.get_include()) / "primitives.h").read_text("utf-8")
+    smallest = mp.mpf(float(np.finfo(dtype).smallest_normal))
+    for name, power in (("EXP_RANGE", lambda u: u), ("NORMAL_RANGE", lambda u: u * u / 2)):
+        bound = mp.mpf(re.findall(rf"#define S3S4_{name} ([\d.]+)", text)[number])
+        value = mp.exp(-power(bound))
+        assert value * bound**3 < smallest < value * 2**64
