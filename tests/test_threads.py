@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import itertools
 import os
 import shutil
 import subprocess
@@ -121,6 +122,23 @@ def test_front_gives_equal_bits_whatever_the_layout_and_the_parameter(activation
         for n in (1, 5):
             with s3s4.threads(n):
                 assert_same_bits(activation(x, *parts), expected.reshape(x.shape))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(70, 5, 3, 9), (33, 3, 2, 70)])
+def test_axes_in_any_order_into_memory_in_any_other(shape, dtype):
+    """Memory that lies across another array's: long and short last axes, and what lies beside."""
+    (x,) = inputs(1, shape, dtype)
+    for axes in itertools.permutations(range(4)):
+        across = x.transpose(axes)
+        k = np.linspace(1, 3, across.shape[2]).astype(dtype)[:, np.newaxis]
+        wide = np.zeros((*across.shape[:3], 2 * across.shape[3]), dtype)
+        for parameter in (5.0, k):
+            expected = s3s4.s4(across.copy(order="C"), parameter)
+            for out in (np.zeros(across.shape, dtype), wide[..., ::2], wide[..., -2::-2]):
+                s3s4.s4(across, parameter, out=out)
+                assert_same_bits(out, expected)
+        assert not wide[..., 1::2].any()
 
 
 def test_python_threads_at_the_same_time():
