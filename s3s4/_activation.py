@@ -361,7 +361,7 @@ class Activation(Described, SmallCalls):
 
     def _of_bfloat(self, ufunc: np.ufunc, x: Any, parameters: Any, options: Any) -> Any:
         """Plain arrays of bfloat16, which the kernels read and round themselves, or None."""
-        if not _explain.is_bfloat(x.dtype.type) or not options.keys() <= {"out"}:
+        if not _explain.is_bfloat(x.dtype) or not options.keys() <= {"out"}:
             return None
         out = options.get("out")
         outs = out if isinstance(out, tuple) else (out,) * (ufunc.nout if out is None else 1)

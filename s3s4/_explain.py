@@ -25,19 +25,19 @@ def is_narrow(dtype: Any) -> bool:
         isinstance(dtype, np.dtype)
         and dtype.kind == "V"
         and dtype.names is None
-        and _casts_to_float(dtype.type)
+        and _casts_to_float(dtype)
     )
 
 
 @cache
-def _casts_to_float(kind: type) -> bool:
-    return np.can_cast(np.dtype(kind), np.float32)
+def _casts_to_float(dtype: np.dtype) -> bool:
+    return np.can_cast(dtype, np.float32)
 
 
 @cache
-def is_bfloat(kind: type) -> bool:
-    """Whether the type of an array's elements is one of bfloat16."""
-    return kind.__name__ == "bfloat16"
+def is_bfloat(dtype: np.dtype) -> bool:
+    """Whether a dtype is that of bfloat16, whoever has made it."""
+    return dtype.name == "bfloat16"
 
 
 def unknown(name: str, parameters: Iterable[str], given: Iterable[str]) -> TypeError:
