@@ -28,6 +28,7 @@ TARGETS = {
     "functions.h": c_blocks.functions,
     "s3s4_api.h": capsule.api,
     "polynomials.h": polynomials.header,
+    "vector_polynomials.h": polynomials.vectors,
     "rows.h": c_rows.header,
     "row_functions.h": c_rows.functions,
     "table.h": c_tables.functions,

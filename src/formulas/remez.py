@@ -5,9 +5,12 @@ Usage: python src/formulas/remez.py
 Writes coefficients.py, and prints the largest relative error of each polynomial, before and after
 its coefficients are rounded to the type that holds them. Needs mpmath.
 
-Design: p(t) = base(t) + c_m t^m + ... + c_n t^n, the lowest terms fixed, approximates g(t) on an
-interval with |p / g - 1| equalised at n - m + 2 points. Those points move to the extremes of the
-error of the last solution until the extremes agree.
+Design:
+- p(t) = base(t) + c_m t^m + ... + c_n t^n, the lowest terms fixed, approximates g(t) on an interval
+  with |p / g - 1| equalised at n - m + 2 points. Those points move to the extremes of the error of
+  the last solution until the extremes agree.
+- A table has a row for each power, the highest first, and a column for each of its short intervals:
+  what registers of 16 or 32 elements hold, and one instruction picks from.
 """
 
 from collections.abc import Callable
@@ -20,10 +23,12 @@ OUTPUT = Path(__file__).with_name("coefficients.py")
 HEAD = '''\
 """The polynomials of the primitives, the highest power first: written by remez.py."""
 
-COEFFICIENTS: dict[str, dict[str, tuple[str, ...]]] = {'''
+'''
 
 mp.mp.dps = 50
 BITS = {"f32": 24, "f64": 53, "ld": 64}
+SIMD = ("f32", "f64")
+"""Types that vectors are made of."""
 HALF, THIRD = mp.mpf(1) / 2, mp.mpf(1) / 3
 
 
@@ -51,6 +56,11 @@ class Approximation:
 def exp_ratio(r: mp.mpf) -> mp.mpf:
     """(e^r - 1) / r."""
     return mp.expm1(r) / r if r else mp.mpf(1)
+
+
+def exp2_ratio(f: mp.mpf) -> mp.mpf:
+    """(2^f - 1) / f."""
+    return exp_ratio(f * mp.log(2)) * mp.log(2)
 
 
 def atanh_ratio(w: mp.mpf) -> mp.mpf:
@@ -85,11 +95,23 @@ def normal_tail_up_to(u: int, middle: int, degree: dict[str, int]) -> Approximat
     return Approximation("tail_ratio", normal_tail(middle), [], mp.mpf(-1), end, degree)
 
 
+def normal_tail_about(u: mp.mpf, width: mp.mpf) -> Approximation:
+    """e^(u^2/2) Phi(-u) in the distance from a u, to which no other one is nearer."""
+
+    def function(t: mp.mpf) -> mp.mpf:
+        return mp.exp((u + t) ** 2 / 2) * mp.erfc((u + t) / mp.sqrt(2)) / 2
+
+    low = max(-width / 2, -u)
+    return Approximation("tail_pieces", function, [], low, width / 2, {"f32": 5})
+
+
 R = mp.log(2) / 2
 APPROXIMATIONS = [
     Approximation(
         "exp2_fraction", lambda t: mp.power(2, t), [1], -HALF, HALF, {"f32": 6, "f64": 11}, True
     ),
+    # Beside a table of 2^(j/16).
+    Approximation("exp2_step", exp2_ratio, [], -HALF / 16, HALF / 16, {"f32": 2, "f64": 5}),
     Approximation("exp_rest", mp.exp, [1, 1], -R, R, {"f32": 6, "f64": 11}),
     Approximation("expm1_rest", exp_ratio, [1], -R, R, {"f32": 6, "f64": 10}),
     Approximation("atanh_rest", atanh_ratio, [1], mp.mpf(0), THIRD**2, {"f32": 4, "f64": 10}),
@@ -103,6 +125,11 @@ APPROXIMATIONS = [
     normal_tail_up_to(40, 4, {"f64": 22}),
     normal_tail_up_to(152, 6, {"ld": 28}),
 ]
+
+
+WIDTH = mp.mpf(7) / 16
+"""Of the pieces of the normal tail: 32 of them end where u e^(-u^2/2) underflows."""
+PIECES = [normal_tail_about(j * WIDTH, WIDTH) for j in range(32)]
 
 
 def error(a: Approximation, coefficients: list[mp.mpf], t: mp.mpf) -> mp.mpf:
@@ -186,29 +213,55 @@ def digits(value: mp.mpf, kind: str) -> str:
 
 
 def main() -> None:
-    found: dict[str, dict[str, list[str]]] = {}
+    polynomials: dict[str, dict[str, list[str]]] = {}
     for a in APPROXIMATIONS:
         for kind, degree in a.degree.items():
-            exact = remez(a, degree)
-            held = rounded(a, degree, BITS[kind])
-            errors = [mp.nstr(largest(a, coefficients), 3) for coefficients in (exact, held)]
-            print(f"{a.name} {kind}, degree {degree}: {errors[0]}, rounded {errors[1]}")
-            kept = [*map(mp.mpf, a.fixed if a.is_whole else []), *held]
-            found.setdefault(a.name, {})[kind] = [digits(c, kind) for c in reversed(kept)]
-    OUTPUT.write_text(text(found))
+            polynomials.setdefault(a.name, {})[kind] = fitted(a, kind, degree)
+    powers = [mp.power(2, mp.mpf(j) / 16) for j in range(16)]
+    sixteenths = {kind: [[digits(nearest(p, BITS[kind]), kind) for p in powers]] for kind in SIMD}
+    pieces = [fitted(a, kind, degree) for a in PIECES for kind, degree in a.degree.items()]
+    tables = {
+        "exp2_sixteenths": sixteenths,
+        "tail_pieces": {"f32": [[*row] for row in zip(*pieces, strict=True)]},
+    }
+    OUTPUT.write_text(text(polynomials, tables))
 
 
-def text(found: dict[str, dict[str, list[str]]]) -> str:
+def fitted(a: Approximation, kind: str, degree: int) -> list[str]:
+    """The digits of the coefficients, the highest power first."""
+    exact = remez(a, degree)
+    held = rounded(a, degree, BITS[kind])
+    errors = [mp.nstr(largest(a, coefficients), 3) for coefficients in (exact, held)]
+    print(f"{a.name} {kind}, degree {degree}: {errors[0]}, rounded {errors[1]}")
+    kept = [*map(mp.mpf, a.fixed if a.is_whole else []), *held]
+    return [digits(c, kind) for c in reversed(kept)]
+
+
+def text(
+    polynomials: dict[str, dict[str, list[str]]], tables: dict[str, dict[str, list[list[str]]]]
+) -> str:
     """coefficients.py."""
-    lines = [HEAD]
-    for name, by_kind in found.items():
+    lines = [HEAD + "COEFFICIENTS: dict[str, dict[str, tuple[str, ...]]] = {"]
+    for name, by_kind in polynomials.items():
         lines.append(f'    "{name}": {{')
         for kind, coefficients in by_kind.items():
+            lines += [f'        "{kind}": (', *listed(coefficients, "    "), "        ),"]
+        lines.append("    },")
+    lines += ["}", "", "TABLES: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {"]
+    for name, rows_by_kind in tables.items():
+        lines.append(f'    "{name}": {{')
+        for kind, rows in rows_by_kind.items():
             lines.append(f'        "{kind}": (')
-            lines += [f'            "{one}",' for one in coefficients]
+            for row in rows:
+                lines += ["            (", *listed(row, "        "), "            ),"]
             lines.append("        ),")
         lines.append("    },")
     return "\n".join([*lines, "}", ""])
+
+
+def listed(coefficients: list[str], indent: str) -> list[str]:
+    """Each on a line of its own."""
+    return [f'{indent}        "{one}",' for one in coefficients]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
  * - Bit patterns go through memcpy and selections are written `c ? a : b` with comparisons that are
  *   false for NaN on the side that lets NaN through: no branch, no call, nothing a loop trips over.
  * - Nothing is ever subnormal: that takes a processor a hundred times as long.
+ * - With AVX-512 there are primitives of whole vectors besides (vectors_type.h).
  */
 #ifndef S3S4_PRIMITIVES_H
 #define S3S4_PRIMITIVES_H
@@ -35,6 +36,19 @@
 #define S3S4_REGISTERS 32
 #else
 #define S3S4_REGISTERS 16
+#endif
+
+/* Whether exponentials are made of vectors of 512 bits, which needs AVX-512 F: faster by a quarter,
+ * and with other last bits. A loop over elements of its own is no longer vectorised then. */
+#ifndef S3S4_VECTORS
+#define S3S4_VECTORS 0
+#endif
+#if S3S4_VECTORS
+#include <immintrin.h>
+typedef __m512 s3s4_v_f32;
+typedef __m512d s3s4_v_f64;
+typedef __mmask16 s3s4_m_f32;
+typedef __mmask8 s3s4_m_f64;
 #endif
 
 /* Parameters up to here, and not negative, are ordinary. */
@@ -96,6 +110,15 @@ S3S4_INLINE double s3s4_sqrt_f64(double x) { return sqrt(x); }
 #define S3S4_PI_2 0x1.fb4p-11f
 #define S3S4_PI_3 0x1.444p-23f
 #define S3S4_PI_4 0x1.68c234p-38f
+#define S3S4_SIMD(name) _mm512_##name##_ps
+#define S3S4_MASK _mm512_cmp_ps_mask
+#define S3S4_TO_BITS _mm512_castps_si512
+#define S3S4_FROM_BITS _mm512_castsi512_ps
+#define S3S4_FIRST _mm512_cvtss_f32
+#define S3S4_SIXTEENTHS(bits, table, factor) \
+    _mm512_permutexvar_ps(bits, _mm512_loadu_ps(table) * (factor))
+#define S3S4_PIECE(bits, table) \
+    _mm512_permutex2var_ps(_mm512_loadu_ps(table), bits, _mm512_loadu_ps((table) + 16))
 #include "primitives_type.h"
 
 #define S3S4_REAL double
@@ -127,6 +150,14 @@ S3S4_INLINE double s3s4_sqrt_f64(double x) { return sqrt(x); }
 #define S3S4_PI_2 0x1.10b46p-29
 #define S3S4_PI_3 0x1.1a6263p-53
 #define S3S4_PI_4 0x1.8a2e03707344ap-80
+#define S3S4_SIMD(name) _mm512_##name##_pd
+#define S3S4_MASK _mm512_cmp_pd_mask
+#define S3S4_TO_BITS _mm512_castpd_si512
+#define S3S4_FROM_BITS _mm512_castsi512_pd
+#define S3S4_FIRST _mm512_cvtsd_f64
+#define S3S4_SIXTEENTHS(bits, table, factor)         \
+    _mm512_permutex2var_pd(                          \
+        _mm512_loadu_pd(table) * (factor), bits, _mm512_loadu_pd((table) + 8) * (factor))
 #include "primitives_type.h"
 
 #define S3S4_LONG_DOUBLE

@@ -377,6 +377,10 @@ S3S4_INLINE S3S4_REAL S3S4_(exp_neg_scaled)(S3S4_REAL u, S3S4_REAL N) {
 #endif
 }
 
+#if S3S4_VECTORS
+#include "vectors_type.h"
+#endif
+
 #undef S3S4_REAL
 #undef S3S4_BITS
 #undef S3S4_
@@ -406,6 +410,13 @@ S3S4_INLINE S3S4_REAL S3S4_(exp_neg_scaled)(S3S4_REAL u, S3S4_REAL N) {
 #undef S3S4_PI_2
 #undef S3S4_PI_3
 #undef S3S4_PI_4
+#undef S3S4_SIMD
+#undef S3S4_MASK
+#undef S3S4_TO_BITS
+#undef S3S4_FROM_BITS
+#undef S3S4_FIRST
+#undef S3S4_SIXTEENTHS
+#undef S3S4_PIECE
 
 #else
 

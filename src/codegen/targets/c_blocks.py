@@ -21,6 +21,7 @@ from codegen.passes import (
     uniform,
     without_idle_scales,
 )
+from codegen.targets import c_vectors
 from codegen.targets.c_elements import TAKEN, TYPES, C, element, included
 from codegen.text import Writer
 
@@ -74,8 +75,15 @@ def header(_: Family) -> str:
 def functions(family: Family) -> str:
     """Every function of the table, in one type."""
     every = [*map(without_idle_scales, family.functions)]
-    elements = [element(function) for function in every if function.is_public]
-    blocks = [block(one, form) for f in every for form, one in forms(f).items()]
+    on_vectors = c_vectors.names(family)
+    elements = [
+        element(f, c_vectors.element_steps(f) if f.name in on_vectors else ())
+        for f in every
+        if f.is_public
+    ]
+    blocks = [
+        block(one, form, f.name in on_vectors) for f in every for form, one in forms(f).items()
+    ]
     return "\n\n".join([FUNCTIONS_HEAD, *elements, "#if S3S4_IS_BLOCKED", *blocks, "#endif\n"])
 
 
@@ -90,9 +98,24 @@ def forms(function: Function) -> dict[str, Function]:
     return found
 
 
-def block(function: Function, form: str) -> str:
+def block(function: Function, form: str, has_vectors: bool) -> str:
     """Any multiple of 16 elements."""
-    shared = function.parameters if form == "uniform" else frozenset()
+    shared = function.parameters if form == "uniform" else frozenset[Node]()
+    lines = element_loops(function, form, shared)
+    if has_vectors:
+        vectors = c_vectors.body(function, shared)
+        lines = ["#if S3S4_VECTORS", *vectors, "#else", *lines, "#endif"]
+    return "\n".join([
+        "S3S4_UNUSED",
+        f"static void S3S4_K(s3s4_{function.name}_{form})(",
+        "    ptrdiff_t n, const S3S4_T *const *in, S3S4_T *const *out) {",
+        *lines,
+        "}",
+    ])  # fmt: skip
+
+
+def element_loops(function: Function, form: str, shared: frozenset[Node]) -> list[str]:
+    """The body of a block function, which compilers vectorise."""
     once = settled(function.nodes, shared)
     used = {node.text: node in once for node in function.nodes if node.op == "input"}
     writer = Writer(function, C, TAKEN)
@@ -132,14 +155,7 @@ def block(function: Function, form: str) -> str:
         body = ["#if S3S4_REGISTERS >= 32", *in_blocks(True), "#else", *in_blocks(False), "#endif"]
     else:
         body = in_blocks(False)
-    return "\n".join([
-        "S3S4_UNUSED",
-        f"static void S3S4_K(s3s4_{function.name}_{form})(",
-        "    ptrdiff_t n, const S3S4_T *const *in, S3S4_T *const *out) {",
-        *(f"    const S3S4_T {name} = {text};" for name, text in before),
-        *body,
-        "}",
-    ])  # fmt: skip
+    return [*(f"    const S3S4_T {name} = {text};" for name, text in before), *body]
 
 
 def element_loop(

@@ -4,6 +4,8 @@ The text knows no type: it is included once for each, with S3S4_T the type, S3S4
 with its suffix, and S3S4_L(digits) a constant, or a float loop would be computed in double.
 """
 
+from collections.abc import Sequence
+
 from codegen.ir import Function, Node
 from codegen.text import Language, Writer, infix
 
@@ -53,24 +55,43 @@ def included(header: str, kind: str) -> str:
     ])  # fmt: skip
 
 
-def element(function: Function) -> str:
-    """One element: a single output is returned, several go through pointers."""
+def element(function: Function, on_vectors: Sequence[tuple[str, str]] = ()) -> str:
+    """One element: a single output is returned, several go through pointers.
+
+    Where block functions are made of vectors, so are these, for the same bits.
+    """
     writer = Writer(function, C, TAKEN)
     steps = writer.assignments(function.nodes)
     values = [writer.text(output) for output in function.outputs]
     used = {node.text for node in function.nodes if node.op == "input"}
     arguments = [f"S3S4_T {name}" for name in function.inputs]
-    if len(values) == 1:
-        returns, results = "S3S4_T", [f"return {values[0]};"]
-    else:
-        returns = "void"
+    returns = "S3S4_T" if len(values) == 1 else "void"
+    if len(values) > 1:
         arguments += [f"S3S4_T *out{i}" for i in range(len(values))]
-        results = [f"const S3S4_T value{i} = {value};" for i, value in enumerate(values)]
-        results += [f"*out{i} = value{i};" for i in range(len(values))]
     lines = [
         *(f"(void){name};" for name in function.inputs if name not in used),
         *(f"const S3S4_T {name} = {text};" for name, text in steps),
-        *results,
+        *results(values),
     ]
+    if on_vectors:
+        firsts = [f"S3S4_K(s3s4_v_first)({name})" for name, _ in on_vectors[-len(values) :]]
+        lines = [
+            "#if S3S4_VECTORS && S3S4_IS_BLOCKED",
+            *(f"const S3S4_K(s3s4_v) {name} = {text};" for name, text in on_vectors),
+            *results(firsts),
+            "#else",
+            *lines,
+            "#endif",
+        ]
     head = f"static inline {returns} S3S4_K(s3s4_{function.name})({', '.join(arguments)}) {{"
-    return "\n".join([head, *(f"    {line}" for line in lines), "}"])
+    return "\n".join([head, *(line if line[0] == "#" else f"    {line}" for line in lines), "}"])
+
+
+def results(values: Sequence[str]) -> list[str]:
+    """A value that is returned, or several that are stored when all are known."""
+    if len(values) == 1:
+        return [f"return {values[0]};"]
+    return [
+        *(f"const S3S4_T value{i} = {value};" for i, value in enumerate(values)),
+        *(f"*out{i} = value{i};" for i in range(len(values))),
+    ]

@@ -1,0 +1,137 @@
+"""The block functions of functions.h on vectors of 512 bits: the same nodes, on whole vectors.
+
+Design:
+- They take the place of those of c_blocks.py in code for AVX-512 that asks for it, and where an
+  exponential gains by the instructions that compilers do not find (vectors_type.h).
+- All functions of an activation or none: they share exponentials, whose bits would differ.
+- One loop, not one for each exponential: with 32 registers, and half the operations, the window of
+  the core is long enough. Where the sign of a parameter that a loop shares decides, each sign has
+  a loop of its own.
+"""
+
+from codegen.family import Activation, Family, table
+from codegen.ir import ARITHMETIC, COMPARISONS, Function, Node, settled
+from codegen.passes import rewritten
+from codegen.targets.c_elements import TAKEN, C
+from codegen.text import Language, Writer, infix
+
+VECTORS = Language(
+    infix(
+        select="S3S4_K(s3s4_v_select)({}, {}, {})",
+        **{op: f"S3S4_K(s3s4_v_{op})({{}}, {{}})" for op in COMPARISONS},
+    ),
+    number=lambda digits: f"S3S4_K(s3s4_v_splat)(S3S4_L({digits}))",
+    call=lambda op: f"S3S4_K(s3s4_v_{op})",
+)
+GAINING = {"exp_neg", "exp_neg_product", "scaled_exp_neg_product"}
+KNOWN = (
+    ARITHMETIC
+    | GAINING
+    | {"input", "number", "abs", "copysign", "finite", "normal_tail", "unless_nan"}
+    | {"unscaled", "unscaled_product"}
+)
+"""What vectors_type.h has."""
+
+
+def names(family: Family) -> set[str]:
+    """The functions that are made of vectors."""
+    return {
+        function.name
+        for activation in family.activations
+        if is_on_vectors(activation)
+        for function in functions(activation)
+    }
+
+
+def functions(activation: Activation) -> list[Function]:
+    return [*table(activation), *activation.second_derivatives.values()]
+
+
+def is_on_vectors(activation: Activation) -> bool:
+    """Whether an exponential gains, and nothing is missing."""
+    used = {node.op for function in functions(activation) for node in function.nodes}
+    return bool(used & GAINING) and used <= KNOWN
+
+
+def body(function: Function, shared: frozenset[Node]) -> list[str]:
+    """The loops over the elements: one, or one for each side of what shared parameters decide."""
+    sides = decided(function, shared)
+    if len(sides) != 1:
+        return loop(function, shared)
+    ((condition, (yes, no)),) = sides.items()
+    writer = Writer(function, C)
+    writer.known |= {node: scalar(function, node) for node in shared}
+    return [
+        f"    if ({writer.text(condition)}) {{",
+        *(f"    {line}" for line in loop(yes, shared)),
+        "    } else {",
+        *(f"    {line}" for line in loop(no, shared)),
+        "    }",
+    ]
+
+
+def decided(
+    function: Function, shared: frozenset[Node]
+) -> dict[Node, tuple[Function, Function]]:
+    """The conditions of selections by shared parameters alone, and what is left on either side."""
+    once = settled(function.nodes, shared)
+    conditions = dict.fromkeys(
+        node.args[0]
+        for node in function.nodes
+        if node.op == "select" and node.args[0] in once and node not in once
+    )
+    return {
+        condition: (
+            rewritten(function, lambda n, c=condition: n.args[1] if n.args[:1] == (c,) else n),
+            rewritten(function, lambda n, c=condition: n.args[2] if n.args[:1] == (c,) else n),
+        )
+        for condition in conditions
+    }
+
+
+def scalar(function: Function, node: Node) -> str:
+    """A parameter that a loop shares, as C reads it."""
+    return f"in[{function.inputs.index(node.text)}][0]"
+
+
+def loop(function: Function, shared: frozenset[Node]) -> list[str]:
+    """A vector at a time, and a block at a time that is fetched meanwhile."""
+    once = settled(function.nodes, shared) if shared else set[Node]()
+    used = [node for node in function.nodes if node.op == "input"]
+    writer = Writer(function, VECTORS, TAKEN)
+    before = [
+        *((n.text, f"S3S4_K(s3s4_v_splat)({scalar(function, n)})") for n in used if n in once),
+        *writer.assignments(node for node in function.nodes if node in once),
+    ]
+    arrays = {f"in_{n.text}": function.inputs.index(n.text) for n in used if n not in once}
+    outs = {f"out_{i}": i for i in range(len(function.outputs))}
+    inner = writer.inner()
+    steps = [
+        *((name.removeprefix("in_"), f"S3S4_K(s3s4_v_load)({name} + i)") for name in arrays),
+        *inner.assignments(node for node in function.nodes if node not in once),
+        *((f"new_{i}", inner.text(output)) for i, output in enumerate(function.outputs)),
+    ]
+    return [
+        *(f"    const S3S4_K(s3s4_v) {name} = {text};" for name, text in before),
+        "    for (ptrdiff_t start = 0; start < n; start += S3S4_BLOCK(S3S4_T)) {",
+        "        const ptrdiff_t m = S3S4_LENGTH(n - start, S3S4_BLOCK(S3S4_T));",
+        *(f"        const S3S4_T *{name} = in[{i}] + start;" for name, i in arrays.items()),
+        *(f"        S3S4_T *{name} = out[{i}] + start;" for name, i in outs.items()),
+        *(f"        S3S4_FETCH({name});" for name in (*arrays, *outs)),
+        "        for (ptrdiff_t i = 0; i < m; i += S3S4_LANES(S3S4_T)) {",
+        *(f"            const S3S4_K(s3s4_v) {name} = {text};" for name, text in steps),
+        *(f"            S3S4_K(s3s4_v_store)({name} + i, new_{i});" for name, i in outs.items()),
+        "        }",
+        "    }",
+    ]
+
+
+def element_steps(function: Function) -> list[tuple[str, str]]:
+    """One element in every place of a vector: what is computed of it, the outputs last."""
+    writer = Writer(function, VECTORS, TAKEN, inputs="every_{}")
+    used = [node.text for node in function.nodes if node.op == "input"]
+    return [
+        *((f"every_{name}", f"S3S4_K(s3s4_v_splat)({name})") for name in used),
+        *writer.assignments(function.nodes),
+        *((f"every_{i}", writer.text(output)) for i, output in enumerate(function.outputs)),
+    ]
