@@ -83,9 +83,18 @@ def ordinary(function: Function) -> Function:
                 return y
             case Node(op=op, args=(k, u)) if op in PRODUCTS and k.leaves <= function.parameters:
                 return Node(f"{op}_{'ordinary' if k.leaves else 'uniform'}", k, u)
-        return node
+        return finite_product(node, function.parameters)
 
     return rewritten(function, rule)
+
+
+def finite_product(node: Node, finite: frozenset[Node]) -> Node:
+    """k y where `k * y if y != 0 else y` guards against an infinite k, and k is finite."""
+    match node:
+        case Node(op="select", args=(Node(op="ne", args=(y, Node(text="0.0"))), product, other)):
+            if other is y and product.op == "mul" and product.args[1] is y:
+                return product if is_of(product.args[0], finite) else node
+    return node
 
 
 def with_shared_factors(function: Function) -> Function:
@@ -121,7 +130,7 @@ def uniform(function: Function, shared: frozenset[Node]) -> Function:
                 return y
             case Node(op=op, args=(k, u)) if op in PRODUCTS and k.leaves <= shared:
                 return Node(f"{op}_uniform", k, u)
-        return node
+        return finite_product(node, shared)
 
     return rewritten(function, rule)
 

@@ -217,14 +217,20 @@ def main() -> None:
     for a in APPROXIMATIONS:
         for kind, degree in a.degree.items():
             polynomials.setdefault(a.name, {})[kind] = fitted(a, kind, degree)
-    powers = [mp.power(2, mp.mpf(j) / 16) for j in range(16)]
-    sixteenths = {kind: [[digits(nearest(p, BITS[kind]), kind) for p in powers]] for kind in SIMD}
     pieces = [fitted(a, kind, degree) for a in PIECES for kind, degree in a.degree.items()]
     tables = {
-        "exp2_sixteenths": sixteenths,
+        "exp2_sixteenths": {kind: sixteenths(kind) for kind in SIMD},
         "tail_pieces": {"f32": [[*row] for row in zip(*pieces, strict=True)]},
     }
     OUTPUT.write_text(text(polynomials, tables))
+
+
+def sixteenths(kind: str) -> list[list[str]]:
+    """2^(j/16), and what its rounding left of it, relative to it."""
+    powers = [mp.power(2, mp.mpf(j) / 16) for j in range(16)]
+    held = [nearest(power, BITS[kind]) for power in powers]
+    rest = [nearest(p / h - 1, BITS[kind]) for p, h in zip(powers, held, strict=True)]
+    return [[digits(one, kind) for one in row] for row in (held, rest)]
 
 
 def fitted(a: Approximation, kind: str, degree: int) -> list[str]:

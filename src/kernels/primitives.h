@@ -114,7 +114,6 @@ S3S4_INLINE double s3s4_sqrt_f64(double x) { return sqrt(x); }
 #define S3S4_MASK _mm512_cmp_ps_mask
 #define S3S4_TO_BITS _mm512_castps_si512
 #define S3S4_FROM_BITS _mm512_castsi512_ps
-#define S3S4_FIRST _mm512_cvtss_f32
 #define S3S4_SIXTEENTHS(bits, table, factor) \
     _mm512_permutexvar_ps(bits, _mm512_loadu_ps(table) * (factor))
 #define S3S4_PIECE(bits, table) \
@@ -154,7 +153,6 @@ S3S4_INLINE double s3s4_sqrt_f64(double x) { return sqrt(x); }
 #define S3S4_MASK _mm512_cmp_pd_mask
 #define S3S4_TO_BITS _mm512_castpd_si512
 #define S3S4_FROM_BITS _mm512_castsi512_pd
-#define S3S4_FIRST _mm512_cvtsd_f64
 #define S3S4_SIXTEENTHS(bits, table, factor)         \
     _mm512_permutex2var_pd(                          \
         _mm512_loadu_pd(table) * (factor), bits, _mm512_loadu_pd((table) + 8) * (factor))

@@ -414,7 +414,6 @@ S3S4_INLINE S3S4_REAL S3S4_(exp_neg_scaled)(S3S4_REAL u, S3S4_REAL N) {
 #undef S3S4_MASK
 #undef S3S4_TO_BITS
 #undef S3S4_FROM_BITS
-#undef S3S4_FIRST
 #undef S3S4_SIXTEENTHS
 #undef S3S4_PIECE
 

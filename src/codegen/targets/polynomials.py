@@ -13,7 +13,7 @@ ABOUT = {
     "tanh_ratio": "(u - tanh(u)) / u^3 in w = u^2 <= 1.",
     "sine_rest": "(sin(r) / r - 1) / r^2 in w = r^2 <= (pi / 2)^2.",
     "tail_ratio": "(u + K) e^(u^2/2) Phi(-u) in t = (u - K) / (u + K): K is 4, of long double 6.",
-    "exp2_sixteenths": "2^(j/16).",
+    "exp2_sixteenths": "2^(j/16), and what its rounding left, relative to it.",
     "tail_pieces": "e^(u^2/2) Phi(-u) in the distance from the nearest 7/16 j, by rows of a power.",
 }
 OF_VECTORS = {"f32": ("exp2_step",), "f64": ("exp2_step", "tail_ratio")}
