@@ -89,7 +89,7 @@ def ordinary(function: Function) -> Function:
 
 
 def finite_product(node: Node, finite: frozenset[Node]) -> Node:
-    """k y where `k * y if y != 0 else y` guards against an infinite k, and k is finite."""
+    """Drop the guard of `k * y if y != 0 else y` against an infinite k where k is finite."""
     match node:
         case Node(op="select", args=(Node(op="ne", args=(y, Node(text="0.0"))), product, other)):
             if other is y and product.op == "mul" and product.args[1] is y:

@@ -7,7 +7,7 @@
 /* Elements at a time. */
 #define S3S4_BLOCK(type) (512 / (ptrdiff_t)sizeof(type))
 /* And in a vector. */
-#define S3S4_LANES(type) (64 / (ptrdiff_t)sizeof(type))
+#define S3S4_IN_VECTOR(type) (64 / (ptrdiff_t)sizeof(type))
 /* The smaller of two multiples of 16, in a form that shows it is one and not 0. */
 #define S3S4_LENGTH(left, most) (((((left) < (most) ? (left) : (most)) - 1) & ~(ptrdiff_t)15) + 16)
 

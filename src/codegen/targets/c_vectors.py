@@ -70,9 +70,7 @@ def body(function: Function, shared: frozenset[Node]) -> list[str]:
     ]
 
 
-def decided(
-    function: Function, shared: frozenset[Node]
-) -> dict[Node, tuple[Function, Function]]:
+def decided(function: Function, shared: frozenset[Node]) -> dict[Node, tuple[Function, Function]]:
     """The conditions of selections by shared parameters alone, and what is left on either side."""
     once = settled(function.nodes, shared)
     conditions = dict.fromkeys(
@@ -118,7 +116,7 @@ def loop(function: Function, shared: frozenset[Node]) -> list[str]:
         *(f"        const S3S4_T *{name} = in[{i}] + start;" for name, i in arrays.items()),
         *(f"        S3S4_T *{name} = out[{i}] + start;" for name, i in outs.items()),
         *(f"        S3S4_FETCH({name});" for name in (*arrays, *outs)),
-        "        for (ptrdiff_t i = 0; i < m; i += S3S4_LANES(S3S4_T)) {",
+        "        for (ptrdiff_t i = 0; i < m; i += S3S4_IN_VECTOR(S3S4_T)) {",
         *(f"            const S3S4_K(s3s4_v) {name} = {text};" for name, text in steps),
         *(f"            S3S4_K(s3s4_v_store)({name} + i, new_{i});" for name, i in outs.items()),
         "        }",
