@@ -4,11 +4,11 @@ Where the processor has no AVX-512, SIMDe emulates it: the same operations on th
 """
 
 import ctypes
+import itertools
 import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
@@ -35,42 +35,45 @@ BLOCK = re.compile(
 )
 FORMS = BLOCK.findall((INCLUDE / "functions.h").read_text())
 NAMES = [name for name in oracle.UFUNCS if (name, "block") in FORMS]
+ACTIVATIONS = list(dict.fromkeys(oracle.UFUNCS[name][0] for name in NAMES))
 ORDINARY_MAX = {"f32": 2.0**60, "f64": 2.0**500}
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """Compile the functions of NAMES, from vectors."""
-    folder = tmp_path_factory.mktemp("vectors")
-    found = [
-        f"s3s4_{name}_{form}_{kind}" for name, form in FORMS if name in NAMES for kind in DTYPES
-    ]
-    text = ['#include "s3s4.h"', *(f"void (*p_{name})() = (void (*)()){name};" for name in found)]
-    for kind, ctype in (("f32", "float"), ("f64", "double")):
-        for name in NAMES:
-            takes = len(oracle.inputs(oracle.UFUNCS[name][0]))
-            if len(oracle.UFUNCS[name][1]) == 1:
-                arguments = ", ".join(f"in[{i}]" for i in range(takes))
-                text.append(
-                    f"{ctype} e_{name}_{kind}(const {ctype} *in) "
-                    f"{{ return s3s4_{name}_{kind}({arguments}); }}"
-                )
-    source = folder / "vectors.c"
-    source.write_text("\n".join(text) + "\n")
-    command = ["cc", "-std=gnu11", "-w", "-O1", "-ffp-contract=off", "-shared", "-fPIC"]
-    command += ["-DS3S4_VECTORS=1", f"-I{INCLUDE}", source, "-o", folder / "vectors.so", "-lm"]
+@cache
+def target() -> tuple[object, ...]:
+    """Return the flags of AVX-512, or of what emulates it."""
     if "avx512" in _isa.supported():
-        command += ["-mavx512f"]
-    elif subprocess.run(
-        ["cc", "-E", "-include", "simde/x86/avx512.h", "-xc", "/dev/null"],
-        capture_output=True,
-        check=False,
-    ).returncode:
+        return ("-mavx512f",)
+    asked = ["cc", "-E", "-include", "simde/x86/avx512.h", "-xc", "/dev/null"]
+    if subprocess.run(asked, capture_output=True, check=False).returncode:
         pytest.skip("no AVX-512 here, and no SIMDe to emulate it (libsimde-dev)")
-    else:
-        command += ["-mavx2", "-mfma", "-include", EMULATION]
+    return "-mavx2", "-mfma", "-include", EMULATION
+
+
+@pytest.fixture
+def library(activation: str, tmp_path: Path) -> ctypes.CDLL:
+    """Compile the functions of an activation, from vectors."""
+    lines = ['#include "s3s4.h"']
+    for name in of(activation):
+        takes = ", ".join(f"in[{i}]" for i in range(len(oracle.inputs(activation))))
+        for kind, ctype in (("f32", "float"), ("f64", "double")):
+            for form in (form for other, form in FORMS if other == name):
+                function = f"s3s4_{name}_{form}_{kind}"
+                lines.append(f"void (*p_{function})() = (void (*)()){function};")
+            if len(oracle.UFUNCS[name][1]) == 1:
+                lines.append(f"{ctype} e_{name}_{kind}(const {ctype} *in) {{")
+                lines.append(f"    return s3s4_{name}_{kind}({takes});\n}}")
+    source, built = tmp_path / "vectors.c", tmp_path / "vectors.so"
+    source.write_text("\n".join([*lines, ""]))
+    command = ["cc", "-std=gnu11", "-w", "-ffp-contract=off", "-shared", "-fPIC", f"-I{INCLUDE}"]
+    command += ["-DS3S4_VECTORS=1", *map(str, target()), source, "-o", built, "-lm"]
     subprocess.run(command, check=True)
-    return ctypes.CDLL(str(folder / "vectors.so"))
+    return ctypes.CDLL(str(built))
+
+
+def of(activation: str) -> list[str]:
+    """Return the functions of an activation that are made of vectors."""
+    return [name for name in NAMES if oracle.UFUNCS[name][0] == activation]
 
 
 def blocks(
@@ -100,44 +103,36 @@ def on_vectors(library: ctypes.CDLL, name: str, kind: str, *inputs: np.ndarray) 
     return np.array(blocks(library, name, form, arrays))
 
 
-@pytest.mark.parametrize("kind", DTYPES)
-@pytest.mark.parametrize("name", NAMES)
-def test_error_is_within_its_bounds(library: ctypes.CDLL, name: str, kind: str) -> None:
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_errors_are_within_their_bounds(library: ctypes.CDLL, activation: str) -> None:
     """The bounds are those of every other variant."""
-    activation, _ = oracle.UFUNCS[name]
-    call = partial(on_vectors, library, name, kind)
-    for wrt, found in accuracy.measure(call, name, DTYPES[kind], 32).items():
-        assert found.condition <= accuracy.CONDITION, f"eps, at {found.condition_at}"
-        bound, _ = accuracy.ULP.get((activation, wrt), (np.inf, np.inf))
-        assert found.ulp <= bound, f"ULP, at {found.ulp_at}"
+    for name, (kind, dtype) in itertools.product(of(activation), DTYPES.items()):
+        call = partial(on_vectors, library, name, kind)
+        for wrt, found in accuracy.measure(call, name, dtype, 32).items():
+            assert found.condition <= accuracy.CONDITION, f"{name}: eps, at {found.condition_at}"
+            bound, _ = accuracy.ULP.get((activation, wrt), (np.inf, np.inf))
+            assert found.ulp <= bound, f"{name}: ULP, at {found.ulp_at}"
 
 
-@pytest.mark.parametrize("kind", DTYPES)
-@pytest.mark.parametrize("name", NAMES)
-def test_every_form_gives_the_same_bits(library: ctypes.CDLL, name: str, kind: str) -> None:
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_form_gives_the_same_bits(library: ctypes.CDLL, activation: str) -> None:
     """For arrays, for usual numbers, for one that a loop shares, and for one element."""
-    activation, _ = oracle.UFUNCS[name]
-    columns = accuracy.columns(activation, DTYPES[kind], 32)
-    usual = np.full(columns[0].shape, True)
-    for column in columns[1:]:
-        usual &= (column >= 0) & (column <= ORDINARY_MAX[kind])
-    arrays = [np.ascontiguousarray(column[usual]) for column in columns]
-    expected = blocks(library, name, "block", arrays)
-    if (name, "ordinary") in FORMS:
-        np.testing.assert_array_equal(blocks(library, name, "ordinary", arrays), expected)
-    shared = [arrays[0], *(np.full_like(a, a[0]) for a in arrays[1:])]
-    expected = blocks(library, name, "block", shared)
-    if (name, "uniform") in FORMS:
-        np.testing.assert_array_equal(blocks(library, name, "uniform", shared), expected)
-    if len(expected) == 1:
-        element = one(library, name, kind)
-        found = [element(row) for row in np.array(shared).T]
-        np.testing.assert_array_equal(np.array(found, DTYPES[kind]), expected[0])
-
-
-@cache
-def one(library: ctypes.CDLL, name: str, kind: str) -> Callable[[np.ndarray], float]:
-    """Return the function of one element, of an array of its arguments."""
-    function = library[f"e_{name}_{kind}"]
-    function.restype = ctypes.c_float if kind == "f32" else ctypes.c_double
-    return lambda row: function(np.ascontiguousarray(row).ctypes.data_as(ctypes.c_void_p))
+    for name, (kind, dtype) in itertools.product(of(activation), DTYPES.items()):
+        columns = accuracy.columns(activation, dtype, 32)
+        usual = np.full(columns[0].shape, True)
+        for column in columns[1:]:
+            usual &= (column >= 0) & (column <= ORDINARY_MAX[kind])
+        arrays = [np.ascontiguousarray(column[usual]) for column in columns]
+        expected = blocks(library, name, "block", arrays)
+        if (name, "ordinary") in FORMS:
+            np.testing.assert_array_equal(blocks(library, name, "ordinary", arrays), expected)
+        shared = [arrays[0], *(np.full_like(a, a[0]) for a in arrays[1:])]
+        expected = blocks(library, name, "block", shared)
+        if (name, "uniform") in FORMS:
+            np.testing.assert_array_equal(blocks(library, name, "uniform", shared), expected)
+        if len(expected) == 1:
+            function = library[f"e_{name}_{kind}"]
+            function.restype = ctypes.c_float if kind == "f32" else ctypes.c_double
+            rows = np.ascontiguousarray(np.array(shared).T)
+            found = [function(row.ctypes.data_as(ctypes.c_void_p)) for row in rows]
+            np.testing.assert_array_equal(np.array(found, dtype), expected[0])

@@ -97,6 +97,16 @@ def finite_product(node: Node, finite: frozenset[Node]) -> Node:
     return node
 
 
+def decided(function: Function, condition: Node, truth: bool) -> Function:
+    """What is left of a function where a condition is known."""
+
+    def rule(node: Node) -> Node:
+        is_choice = node.op == "select" and node.args[0] is condition
+        return node.args[1 if truth else 2] if is_choice else node
+
+    return rewritten(function, rule)
+
+
 def with_shared_factors(function: Function) -> Function:
     """Products by numbers, and by what parameters decide: it is known later what those are."""
 

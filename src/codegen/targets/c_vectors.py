@@ -11,7 +11,7 @@ Design:
 
 from codegen.family import Activation, Family, table
 from codegen.ir import ARITHMETIC, COMPARISONS, Function, Node, settled
-from codegen.passes import rewritten
+from codegen.passes import decided
 from codegen.targets.c_elements import TAKEN, C
 from codegen.text import Language, Writer, infix
 
@@ -55,35 +55,28 @@ def is_on_vectors(activation: Activation) -> bool:
 
 def body(function: Function, shared: frozenset[Node]) -> list[str]:
     """The loops over the elements: one, or one for each side of what shared parameters decide."""
-    sides = decided(function, shared)
-    if len(sides) != 1:
+    conditions = decisions(function, shared)
+    if len(conditions) != 1:
         return loop(function, shared)
-    ((condition, (yes, no)),) = sides.items()
+    (condition,) = conditions
     writer = Writer(function, C)
     writer.known |= {node: scalar(function, node) for node in shared}
     return [
         f"    if ({writer.text(condition)}) {{",
-        *(f"    {line}" for line in loop(yes, shared)),
+        *(f"    {line}" for line in loop(decided(function, condition, True), shared)),
         "    } else {",
-        *(f"    {line}" for line in loop(no, shared)),
+        *(f"    {line}" for line in loop(decided(function, condition, False), shared)),
         "    }",
     ]
 
 
-def decided(function: Function, shared: frozenset[Node]) -> dict[Node, tuple[Function, Function]]:
-    """The conditions of selections by shared parameters alone, and what is left on either side."""
+def decisions(function: Function, shared: frozenset[Node]) -> set[Node]:
+    """What shared parameters alone decide between, of that which elements take part in."""
     once = settled(function.nodes, shared)
-    conditions = dict.fromkeys(
+    return {
         node.args[0]
         for node in function.nodes
         if node.op == "select" and node.args[0] in once and node not in once
-    )
-    return {
-        condition: (
-            rewritten(function, lambda n, c=condition: n.args[1] if n.args[:1] == (c,) else n),
-            rewritten(function, lambda n, c=condition: n.args[2] if n.args[:1] == (c,) else n),
-        )
-        for condition in conditions
     }
 
 
