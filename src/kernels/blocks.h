@@ -36,5 +36,11 @@
 #else
 #define S3S4_INDEPENDENT
 #endif
+/* A loop over vectors: eight copies of a body are not faster. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define S3S4_ROLLED _Pragma("GCC unroll 1")
+#else
+#define S3S4_ROLLED
+#endif
 
 #endif

@@ -52,13 +52,25 @@ S3S4_INLINE S3S4_(v) S3S4_(v_cap)(S3S4_(v) x, S3S4_REAL highest) {
     return S3S4_SIMD(min)(S3S4_(v_splat)(highest), x);
 }
 S3S4_INLINE S3S4_(v) S3S4_(v_finite)(S3S4_(v) u) { return S3S4_(v_cap)(u, S3S4_FINITE); }
+S3S4_INLINE S3S4_(v) S3S4_(v_within_exp)(S3S4_(v) u) { return S3S4_(v_cap)(u, S3S4_EXP_RANGE); }
+S3S4_INLINE S3S4_(v) S3S4_(v_within_normal)(S3S4_(v) u) {
+    return S3S4_(v_cap)(u, S3S4_NORMAL_RANGE);
+}
 
 #include "vector_polynomials.h"
 
-S3S4_INLINE S3S4_(v) S3S4_(v_unscaled)(S3S4_(v) y) {
-    const S3S4_(m) is_small = S3S4_(v_lt)(S3S4_(v_abs)(y), S3S4_(v_splat)(S3S4_SMALLEST_SCALED));
+/* 2^-64 y, and 0 where the size of y says that it would be subnormal. */
+S3S4_INLINE S3S4_(v) S3S4_(v_unscaled_of)(S3S4_(v) y, S3S4_(v) size) {
+    const S3S4_(m) is_small = S3S4_(v_lt)(size, S3S4_(v_splat)(S3S4_SMALLEST_SCALED));
     const S3S4_(v) unit = S3S4_(v_splat)((S3S4_REAL)0x1p-64f);
     return y * S3S4_(v_select)(is_small, S3S4_(v_splat)(0), unit);
+}
+S3S4_INLINE S3S4_(v) S3S4_(v_unscaled)(S3S4_(v) y) {
+    return S3S4_(v_unscaled_of)(y, S3S4_(v_abs)(y));
+}
+S3S4_INLINE S3S4_(v) S3S4_(v_unscaled_positive)(S3S4_(v) y) { return S3S4_(v_unscaled_of)(y, y); }
+S3S4_INLINE S3S4_(v) S3S4_(v_one_plus_unscaled)(S3S4_(v) y) {
+    return S3S4_(v_fma)(y, S3S4_(v_splat)((S3S4_REAL)0x1p-64f), S3S4_(v_splat)(1));
 }
 S3S4_INLINE S3S4_(v) S3S4_(v_unscaled_product_ordinary)(S3S4_(v) k, S3S4_(v) y) {
     return S3S4_(v_unscaled)(k * y);
@@ -72,6 +84,13 @@ S3S4_INLINE S3S4_(v) S3S4_(v_unscaled_product)(S3S4_(v) k, S3S4_(v) y) {
     return S3S4_(v_select)(is_huge, huge, S3S4_(v_unscaled)(k * y));
 }
 
+/* 2^(scale + j/16 + f), with j in the low bits of z. The scale goes into the table, once a loop. */
+S3S4_INLINE S3S4_(v) S3S4_(v_fraction)(S3S4_(v) z, S3S4_(v) f, S3S4_REAL scale) {
+    const S3S4_REAL factor = scale == 0 ? 1 : (S3S4_REAL)0x1p64f;
+    const S3S4_(v) t = S3S4_SIXTEENTHS(S3S4_TO_BITS(z), S3S4_(exp2_sixteenths)[0], factor);
+    const S3S4_(v) rest = S3S4_SIXTEENTHS(S3S4_TO_BITS(z), S3S4_(exp2_sixteenths)[1], 1);
+    return S3S4_(v_fma)(t, S3S4_(v_fma)(S3S4_(v_exp2_step)(f), f, rest), t);
+}
 /* 2^scale e^-(k u), with k log2(e) = high + low, and what it is to be where that is not normal. */
 S3S4_INLINE S3S4_(v) S3S4_(v_exp2_of)(
     S3S4_(v) high, S3S4_(v) low, S3S4_(v) u, S3S4_REAL scale, S3S4_(m) is_normal, S3S4_(v) end) {
@@ -79,11 +98,7 @@ S3S4_INLINE S3S4_(v) S3S4_(v_exp2_of)(
     const S3S4_(v) z = S3S4_(v_fnma)(u, high, shifter);
     const S3S4_(v) n = z - shifter;
     const S3S4_(v) f = S3S4_(v_fnma)(u, low, S3S4_SIMD(fnmsub)(u, high, n));
-    const S3S4_REAL factor = scale == 0 ? 1 : (S3S4_REAL)0x1p64f; /* into the table, once a loop */
-    const S3S4_(v) t = S3S4_SIXTEENTHS(S3S4_TO_BITS(z), S3S4_(exp2_sixteenths)[0], factor);
-    const S3S4_(v) rest = S3S4_SIXTEENTHS(S3S4_TO_BITS(z), S3S4_(exp2_sixteenths)[1], 1);
-    const S3S4_(v) p = S3S4_(v_fma)(t, S3S4_(v_fma)(S3S4_(v_exp2_step)(f), f, rest), t);
-    return S3S4_SIMD(mask_scalef)(end, is_normal, p, n);
+    return S3S4_SIMD(mask_scalef)(end, is_normal, S3S4_(v_fraction)(z, f, scale), n);
 }
 S3S4_INLINE S3S4_(v) S3S4_(v_log2e_low)(S3S4_(v) k, S3S4_(v) high) {
     const S3S4_(v) rest = S3S4_SIMD(fmsub)(k, S3S4_(v_splat)(S3S4_LOG2E_HIGH), high);
@@ -125,6 +140,30 @@ S3S4_INLINE S3S4_(v) S3S4_(v_scaled_exp)(S3S4_(v) k, S3S4_(v) u, S3S4_REAL scale
 S3S4_INLINE S3S4_(v) S3S4_(v_exp_neg)(S3S4_(v) u) {
     return S3S4_(v_scaled_exp_uniform)(S3S4_(v_splat)(1), u, 0, S3S4_(v_splat)(0));
 }
+/* Of a bounded u everything is normal. */
+S3S4_INLINE S3S4_(v) S3S4_(v_scaled_exp_neg)(S3S4_(v) u) {
+    const S3S4_(v) high = S3S4_(v_splat)(S3S4_LOG2E_HIGH), low = S3S4_(v_splat)(S3S4_LOG2E_LOW);
+    const S3S4_(v) shifter = S3S4_(v_splat)(S3S4_SHIFTER / 16);
+    const S3S4_(v) z = S3S4_(v_fnma)(u, high, shifter);
+    const S3S4_(v) n = z - shifter;
+    const S3S4_(v) f = S3S4_(v_fnma)(u, low, S3S4_SIMD(fnmsub)(u, high, n));
+    return S3S4_SIMD(scalef)(S3S4_(v_fraction)(z, f, 64), n);
+}
+/* u^2 = square + rest. */
+S3S4_INLINE S3S4_(v) S3S4_(v_scaled_exp_neg_half_square)(S3S4_(v) u) {
+    const S3S4_REAL half = (S3S4_REAL)0.5f;
+    const S3S4_(v) high = S3S4_(v_splat)(half * S3S4_LOG2E_HIGH);
+    const S3S4_(v) low = S3S4_(v_splat)(half * S3S4_LOG2E_LOW);
+    const S3S4_(v) shifter = S3S4_(v_splat)(S3S4_SHIFTER / 16);
+    const S3S4_(v) square = u * u;
+    const S3S4_(v) rest = S3S4_SIMD(fmsub)(u, u, square);
+    const S3S4_(v) z = S3S4_(v_fnma)(square, high, shifter);
+    const S3S4_(v) n = z - shifter;
+    const S3S4_(v) left = S3S4_(v_fnma)(square, low, S3S4_SIMD(fnmsub)(square, high, n));
+    const S3S4_(v) f = S3S4_(v_fnma)(rest, high, left);
+    return S3S4_SIMD(scalef)(S3S4_(v_fraction)(z, f, 64), n);
+}
+
 S3S4_INLINE S3S4_(v) S3S4_(v_exp_neg_product)(S3S4_(v) k, S3S4_(v) u) {
     return S3S4_(v_scaled_exp)(k, u, 0);
 }
@@ -160,12 +199,12 @@ S3S4_INLINE S3S4_(v) S3S4_(v_normal_tail)(S3S4_(v) u) {
 }
 #else
 S3S4_INLINE S3S4_(v) S3S4_(v_normal_tail)(S3S4_(v) u) {
-    const S3S4_(v) four = S3S4_(v_splat)(4), v = S3S4_(v_finite)(u);
-    const S3S4_(v) r = 1 / (v + 4);
-    const S3S4_(v) q = (v - 4) * r;
-    const S3S4_(v) left = S3S4_(v_fnma)(q, v, S3S4_(v_fnma)(q + 1, four, v));
-    const S3S4_(v) p = S3S4_(v_tail_ratio)(S3S4_(v_fma)(left, r, q));
-    const S3S4_(v) y = p * r;
-    return S3S4_(v_fma)(S3S4_(v_fnma)(y, v, S3S4_(v_fnma)(y, four, p)), r, y);
+    const S3S4_(v) one = S3S4_(v_splat)(1), minus = S3S4_(v_splat)(-8);
+    const S3S4_(v) sum = u + 4, r = 1 / sum;
+    const S3S4_(v) left = S3S4_(v_fnma)(r, u - (sum - 4), S3S4_(v_fnma)(r, sum, one));
+    const S3S4_(v) rest = r * left;
+    const S3S4_(v) t = S3S4_(v_fma)(minus, rest, S3S4_(v_fma)(minus, r, one));
+    const S3S4_(v) p = S3S4_(v_tail_ratio)(t);
+    return S3S4_(v_fma)(p, rest, p * r);
 }
 #endif

@@ -29,9 +29,13 @@ EMULATED(__m512, float, ps, fabsf, floorf, ldexpf, isnan)
 EMULATED(__m512d, double, pd, fabs, floor, ldexp, isnan)
 #undef _mm512_abs_ps
 #undef _mm512_abs_pd
+#undef _mm512_scalef_ps
+#undef _mm512_scalef_pd
 #undef _mm512_mask_scalef_ps
 #undef _mm512_mask_scalef_pd
 #define _mm512_abs_ps emulated_abs_ps
 #define _mm512_abs_pd emulated_abs_pd
+#define _mm512_scalef_ps(a, b) emulated_mask_scalef_ps(a, ~0u, a, b)
+#define _mm512_scalef_pd(a, b) emulated_mask_scalef_pd(a, ~0u, a, b)
 #define _mm512_mask_scalef_ps emulated_mask_scalef_ps
 #define _mm512_mask_scalef_pd emulated_mask_scalef_pd

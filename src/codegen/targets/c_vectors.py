@@ -23,12 +23,18 @@ VECTORS = Language(
     number=lambda digits: f"S3S4_K(s3s4_v_splat)(S3S4_L({digits}))",
     call=lambda op: f"S3S4_K(s3s4_v_{op})",
 )
-GAINING = {"exp_neg", "exp_neg_product", "scaled_exp_neg_product"}
+GAINING = {
+    "exp_neg",
+    "exp_neg_product",
+    "scaled_exp_neg",
+    "scaled_exp_neg_half_square",
+    "scaled_exp_neg_product",
+}
 KNOWN = (
     ARITHMETIC
     | GAINING
     | {"input", "number", "abs", "copysign", "finite", "normal_tail", "unless_nan"}
-    | {"unscaled", "unscaled_product"}
+    | {"unscaled", "unscaled_product", "within_exp", "within_normal"}
 )
 """What vectors_type.h has."""
 
@@ -109,6 +115,7 @@ def loop(function: Function, shared: frozenset[Node]) -> list[str]:
         *(f"        const S3S4_T *{name} = in[{i}] + start;" for name, i in arrays.items()),
         *(f"        S3S4_T *{name} = out[{i}] + start;" for name, i in outs.items()),
         *(f"        S3S4_FETCH({name});" for name in (*arrays, *outs)),
+        "        S3S4_ROLLED",
         "        for (ptrdiff_t i = 0; i < m; i += S3S4_IN_VECTOR(S3S4_T)) {",
         *(f"            const S3S4_K(s3s4_v) {name} = {text};" for name, text in steps),
         *(f"            S3S4_K(s3s4_v_store)({name} + i, new_{i});" for name, i in outs.items()),
