@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 
 from codegen.ir import COMPARISONS, PRODUCTS, Function, Node, number, settled, walk
 
+SHORT = 26
+"""Operations up to which one loop is better than several, with 32 registers."""
+
 
 def rewritten(function: Function, rule: Callable[[Node], Node]) -> Function:
     """Every node, after its arguments, as a rule makes it; names follow."""

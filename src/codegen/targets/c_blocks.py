@@ -13,6 +13,7 @@ Design:
 from codegen.family import Family
 from codegen.ir import Function, Node, settled
 from codegen.passes import (
+    SHORT,
     Loop,
     is_lighter,
     loops,
@@ -25,8 +26,6 @@ from codegen.targets import c_vectors
 from codegen.targets.c_elements import TAKEN, TYPES, C, element, included
 from codegen.text import Writer
 
-SHORT = 26
-"""Operations up to which one loop is better than several, with 32 registers."""
 HEAD = """\
 /* s3s4.h: every activation as C99 functions, generated from src/formulas.
  *

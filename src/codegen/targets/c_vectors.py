@@ -4,14 +4,15 @@ Design:
 - They take the place of those of c_blocks.py in code for AVX-512 that asks for it, and where an
   exponential gains by the instructions that compilers do not find (vectors_type.h).
 - All functions of an activation or none: they share exponentials, whose bits would differ.
-- One loop, not one for each exponential: with 32 registers, and half the operations, the window of
-  the core is long enough. Where the sign of a parameter that a loop shares decides, each sign has
-  a loop of its own.
+- Long functions have a loop for each exponential, as there. Where the sign of a parameter that a
+  loop shares decides, each sign has loops of its own.
 """
+
+from collections.abc import Mapping, Sequence
 
 from codegen.family import Activation, Family, table
 from codegen.ir import ARITHMETIC, COMPARISONS, Function, Node, settled
-from codegen.passes import decided
+from codegen.passes import SHORT, Loop, decided, loops, operations
 from codegen.targets.c_elements import TAKEN, C
 from codegen.text import Language, Writer, infix
 
@@ -100,27 +101,54 @@ def loop(function: Function, shared: frozenset[Node]) -> list[str]:
         *((n.text, f"S3S4_K(s3s4_v_splat)({scalar(function, n)})") for n in used if n in once),
         *writer.assignments(node for node in function.nodes if node in once),
     ]
-    arrays = {f"in_{n.text}": function.inputs.index(n.text) for n in used if n not in once}
-    outs = {f"out_{i}": i for i in range(len(function.outputs))}
-    inner = writer.inner()
-    steps = [
-        *((name.removeprefix("in_"), f"S3S4_K(s3s4_v_load)({name} + i)") for name in arrays),
-        *inner.assignments(node for node in function.nodes if node not in once),
-        *((f"new_{i}", inner.text(output)) for i, output in enumerate(function.outputs)),
-    ]
-    return [
+    arrays = {n: f"in_{n.text}" for n in used if n not in once}
+    outs = [f"out_{i}" for i in range(len(function.outputs))]
+    every = loops(function, shared, operations(function) <= SHORT)
+    stored = {node: f"block_{i}" for i, node in enumerate(every[-1].known)}
+    lines = [
         *(f"    const S3S4_K(s3s4_v) {name} = {text};" for name, text in before),
         "    for (ptrdiff_t start = 0; start < n; start += S3S4_BLOCK(S3S4_T)) {",
         "        const ptrdiff_t m = S3S4_LENGTH(n - start, S3S4_BLOCK(S3S4_T));",
-        *(f"        const S3S4_T *{name} = in[{i}] + start;" for name, i in arrays.items()),
-        *(f"        S3S4_T *{name} = out[{i}] + start;" for name, i in outs.items()),
-        *(f"        S3S4_FETCH({name});" for name in (*arrays, *outs)),
+        *(
+            f"        const S3S4_T *{name} = in[{function.inputs.index(node.text)}] + start;"
+            for node, name in arrays.items()
+        ),
+        *(f"        S3S4_T *{name} = out[{i}] + start;" for i, name in enumerate(outs)),
+        *(f"        S3S4_T {name}[S3S4_BLOCK(S3S4_T)];" for name in stored.values()),
+    ]
+    for one in every:
+        targets = outs if one is every[-1] else [stored[node] for node in one.targets]
+        lines += vector_loop(one, writer.inner(), arrays | stored, targets)
+    lines += [f"        S3S4_FETCH({name});" for name in (*arrays.values(), *outs)]
+    return [*lines, "    }"]
+
+
+def vector_loop(
+    loop: Loop, writer: Writer, arrays: Mapping[Node, str], targets: Sequence[str]
+) -> list[str]:
+    """One loop over a block, from inputs and what earlier loops stored to targets."""
+    needed = {arg for node in loop.steps for arg in node.args} | {*loop.targets}
+    reads = [
+        *(node for node in loop.steps if node.op == "input" and node in arrays),
+        *(node for node in loop.known if node in needed),
+    ]
+    steps = [
+        *(
+            (node.text or writer.name(node), f"S3S4_K(s3s4_v_load)({arrays[node]} + i)")
+            for node in reads
+        ),
+        *writer.assignments(loop.steps),
+        *((f"new_{i}", writer.text(target)) for i, target in enumerate(loop.targets)),
+    ]
+    return [
         "        S3S4_ROLLED",
         "        for (ptrdiff_t i = 0; i < m; i += S3S4_IN_VECTOR(S3S4_T)) {",
         *(f"            const S3S4_K(s3s4_v) {name} = {text};" for name, text in steps),
-        *(f"            S3S4_K(s3s4_v_store)({name} + i, new_{i});" for name, i in outs.items()),
+        *(
+            f"            S3S4_K(s3s4_v_store)({target} + i, new_{i});"
+            for i, target in enumerate(targets)
+        ),
         "        }",
-        "    }",
     ]
 
 
