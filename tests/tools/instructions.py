@@ -145,6 +145,8 @@ def nested(body: str, item_size: int) -> list[Loop]:
         if jump and position.get(jump[1], i + 1) <= i:
             ends[position[jump[1]]] = i + 1
     spans = [range(start, end) for start, end in ends.items()]
+    # A jump back over the end of the function leaves it, or comes from a part that is set aside.
+    spans = [span for span in spans if not any(lines[i][1].startswith("ret") for i in span)]
     found = []
     for span in spans:
         inside = [s for s in spans if s != span and s[0] in span and s[-1] in span]
