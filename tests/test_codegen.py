@@ -206,7 +206,7 @@ def without_names(text: str) -> str:
     for function in text.split("\n\n"):
         numbers: dict[str, str] = {}
         for line in function.splitlines():
-            declared = re.match(r"( *const (?:long )?\w+ )(\w+)( = .*)", line)
+            declared = re.match(r"( *const (?:long )?\w+(?:\(s3s4_v\))? )(\w+)( = .*)", line)
             before, name, rest = declared.groups() if declared else (line, "", "")
             words = [re.sub(r"\w+", lambda m: numbers.get(m[0], m[0]), w) for w in (before, rest)]  # noqa: B023
             if name:

@@ -92,7 +92,10 @@ def ordinary(function: Function) -> Function:
 
 
 def finite_product(node: Node, finite: frozenset[Node]) -> Node:
-    """Drop the guard of `k * y if y != 0 else y` against an infinite k where k is finite."""
+    """Drop the guard of `k * y if y != 0 else y` against an infinite k where k is finite.
+
+    And not negative: k 0 is y otherwise but for its sign.
+    """
     match node:
         case Node(op="select", args=(Node(op="ne", args=(y, Node(text="0.0"))), product, other)):
             if other is y and product.op == "mul" and product.args[1] is y:
@@ -101,11 +104,13 @@ def finite_product(node: Node, finite: frozenset[Node]) -> Node:
 
 
 def decided(function: Function, condition: Node, truth: bool) -> Function:
-    """What is left of a function where a condition is known."""
+    """What is left of a function of ordinary parameters where a condition on one is known."""
+    is_sign = condition.op == "ge" and condition.args[1].text == "0.0"
+    positive = frozenset({condition.args[0]} if is_sign and truth else set[Node]())
 
     def rule(node: Node) -> Node:
         is_choice = node.op == "select" and node.args[0] is condition
-        return node.args[1 if truth else 2] if is_choice else node
+        return node.args[1 if truth else 2] if is_choice else finite_product(node, positive)
 
     return rewritten(function, rule)
 
@@ -143,7 +148,7 @@ def uniform(function: Function, shared: frozenset[Node]) -> Function:
                 return y
             case Node(op=op, args=(k, u)) if op in PRODUCTS and k.leaves <= shared:
                 return Node(f"{op}_uniform", k, u)
-        return finite_product(node, shared)
+        return node
 
     return rewritten(function, rule)
 
