@@ -198,19 +198,19 @@ def primitives(real: Any, uniform: bool, is_short: bool) -> dict[str, Any]:
     else:
 
         @inline
-        def exp_neg(u: Any) -> Any:
-            v = exp_cap if exp_cap < u else u
-            z = fma(-v, log2e, shifter)
-            n = z - shifter
-            f = fma(-v, log2e_rest, fma(-v, log2e, -n))
+        def biased_exp_neg(u: Any, biased_shifter: Any) -> Any:
+            z = fma(-u, log2e, biased_shifter)
+            n = z - biased_shifter
+            f = fma(-u, log2e_rest, fma(-u, log2e, -n))
             return exp2(f) * power_of_two(z)
 
         @inline
+        def exp_neg(u: Any) -> Any:
+            return biased_exp_neg(exp_cap if exp_cap < u else u, shifter)
+
+        @inline
         def scaled_exp_neg(u: Any) -> Any:
-            z = fma(-u, log2e, scaled_shifter)
-            n = z - scaled_shifter
-            f = fma(-u, log2e_rest, fma(-u, log2e, -n))
-            return exp2(f) * power_of_two(z)
+            return biased_exp_neg(u, scaled_shifter)
 
         @inline
         def scaled_exp_neg_half_square(u: Any) -> Any:
