@@ -20,9 +20,9 @@ except s3s4.GPUUnavailable as error:
 if BACKEND.SIMULATED:
     pytest.skip("this is the simulator", allow_module_level=True)
 
-from numba import cuda  # noqa: E402, after the skip
+from numba import cuda
 
-from device_libraries import Interface, Tensor, stream, torch_of  # noqa: E402
+from device_libraries import Interface, Tensor, stream, torch_of
 
 X = np.array([-7, -1, 0, 1, 2, 5])
 BITS = np.arange(1 << 16, dtype=np.uint16)

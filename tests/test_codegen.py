@@ -24,16 +24,16 @@ ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
 sys.path.insert(0, str(SRC))
 
-import nodes  # noqa: E402
-from codegen import derive  # noqa: E402
-from codegen.derive import derivative  # noqa: E402
-from codegen.family import MAX_PARAMETERS, Family, family  # noqa: E402
-from codegen.ir import ARITHMETIC, CHEAP, COMPARISONS, COSTLY, FORMS, PRODUCTS, Node, number  # noqa: E402
-from codegen.ir import read as variable  # noqa: E402
-from codegen.phases import phases  # noqa: E402
-from codegen.read import Formulas  # noqa: E402
-from codegen.source import Refused  # noqa: E402
-from codegen.targets import arrays, c_blocks, c_rows, c_tables, cython, gpu, polynomials  # noqa: E402
+import nodes
+from codegen import derive
+from codegen.derive import derivative
+from codegen.family import MAX_PARAMETERS, Family, family
+from codegen.ir import ARITHMETIC, CHEAP, COMPARISONS, COSTLY, FORMS, PRODUCTS, Node, number
+from codegen.ir import read as variable
+from codegen.phases import phases
+from codegen.read import Formulas
+from codegen.source import Refused
+from codegen.targets import arrays, c_blocks, c_rows, c_tables, cython, gpu, polynomials
 
 FORMULAS = SRC / "formulas"
 HEADERS = (

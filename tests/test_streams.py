@@ -21,10 +21,10 @@ pytestmark = pytest.mark.gpu
 if not driver.is_here():
     pytest.skip("not on fakecuda: tests/tools/fakecuda/run.py", allow_module_level=True)
 
-from cuda.bindings import driver as cuda_driver  # noqa: E402, after the skip
-from numba import cuda  # noqa: E402
+from cuda.bindings import driver as cuda_driver
+from numba import cuda
 
-from device_libraries import DLPack, Interface, late, read, stream  # noqa: E402
+from device_libraries import DLPack, Interface, late, read, stream
 
 X = np.linspace(-9, 9, 1003, dtype=np.float32)
 K = np.full_like(X, 2)
@@ -346,7 +346,7 @@ def on_two_devices(code):
 def test_several_devices():
     code = """
 import numpy as np, pytest, s3s4
-from numba import cuda  # noqa: E402, after the skip
+from numba import cuda
 from device_libraries import Interface, read
 from fakecuda import driver
 x = np.linspace(-9, 9, 103, dtype=np.float32)

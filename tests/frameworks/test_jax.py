@@ -18,10 +18,10 @@ from support import ELEMENTWISE, python
 
 jax = pytest.importorskip("jax", reason="JAX is not installed: it is in [frameworks]")
 
-import jax.numpy as jnp  # noqa: E402
-from jax import export  # noqa: E402
+import jax.numpy as jnp
+from jax import export
 
-import s3s4.jax as sj  # noqa: E402
+import s3s4.jax as sj
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.usefixtures("_jax_in_double")]
 ENDS = [np.inf, -np.inf, np.nan, 1e10, -1e10]

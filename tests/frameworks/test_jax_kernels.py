@@ -19,11 +19,11 @@ from support import ELEMENTWISE, LARGE, assert_same_bits, python
 
 jax = pytest.importorskip("jax", reason="JAX is not installed: it is in [frameworks]")
 
-import jax.numpy as jnp  # noqa: E402
-from jax import export  # noqa: E402
+import jax.numpy as jnp
+from jax import export
 
-import s3s4.jax as sj  # noqa: E402
-import s3s4.jax_kernels as sk  # noqa: E402
+import s3s4.jax as sj
+import s3s4.jax_kernels as sk
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.usefixtures("_jax_in_double")]
 HEADER = Path(__file__).parents[2] / "src" / "xla" / "xla_ffi.h"

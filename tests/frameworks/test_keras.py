@@ -23,10 +23,10 @@ BACKEND = os.environ["KERAS_BACKEND"]
 pytest.importorskip("keras", reason="Keras is not installed: it is in [frameworks]")
 pytest.importorskip(BACKEND, reason=f"{BACKEND} is not installed")
 
-import keras  # noqa: E402
-from keras import layers, ops  # noqa: E402
+import keras
+from keras import layers, ops
 
-import s3s4.keras as sk  # noqa: E402
+import s3s4.keras as sk
 
 pytestmark = [
     pytest.mark.frameworks,

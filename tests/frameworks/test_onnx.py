@@ -13,7 +13,7 @@ from support import ELEMENTWISE, python
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: it is in [frameworks]")
 runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
-import s3s4.onnx as so  # noqa: E402
+import s3s4.onnx as so
 
 pytestmark = pytest.mark.frameworks
 X = np.concatenate([np.linspace(-30, 30, 6001), np.linspace(-2, 2, 2001)]).astype("f4")

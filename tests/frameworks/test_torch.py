@@ -24,12 +24,12 @@ from support import ELEMENTWISE, python
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: it is in [frameworks]")
 
-from functorch.compile import make_boxed_func  # noqa: E402
-from torch import nn  # noqa: E402
-from torch._dynamo.backends.common import aot_autograd  # noqa: E402
-from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
+from functorch.compile import make_boxed_func
+from torch import nn
+from torch._dynamo.backends.common import aot_autograd
+from torch.autograd import gradcheck, gradgradcheck
 
-import s3s4.torch as st  # noqa: E402
+import s3s4.torch as st
 
 # What PyTorch warns of within itself.
 pytestmark = [

@@ -11,7 +11,7 @@ from support import ELEMENTWISE
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: it is in [frameworks]")
 
-import s3s4.torch as st  # noqa: E402
+import s3s4.torch as st
 
 pytestmark = [
     pytest.mark.frameworks,

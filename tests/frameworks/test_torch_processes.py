@@ -8,10 +8,10 @@ from support import python
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: it is in [frameworks]")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-import s3s4.torch as st  # noqa: E402
-from s3s4.torch import _ops  # noqa: E402
+import s3s4.torch as st
+from s3s4.torch import _ops
 
 pytestmark = [
     pytest.mark.frameworks,
