@@ -143,11 +143,7 @@ S3S4_INLINE S3S4_(v) S3S4_(v_exp_neg)(S3S4_(v) u) {
 /* Of a bounded u everything is normal. */
 S3S4_INLINE S3S4_(v) S3S4_(v_scaled_exp_neg)(S3S4_(v) u) {
     const S3S4_(v) high = S3S4_(v_splat)(S3S4_LOG2E_HIGH), low = S3S4_(v_splat)(S3S4_LOG2E_LOW);
-    const S3S4_(v) shifter = S3S4_(v_splat)(S3S4_SHIFTER / 16);
-    const S3S4_(v) z = S3S4_(v_fnma)(u, high, shifter);
-    const S3S4_(v) n = z - shifter;
-    const S3S4_(v) f = S3S4_(v_fnma)(u, low, S3S4_SIMD(fnmsub)(u, high, n));
-    return S3S4_SIMD(scalef)(S3S4_(v_fraction)(z, f, 64), n);
+    return S3S4_(v_exp2_of)(high, low, u, 64, (S3S4_(m))-1, u);
 }
 /* u^2 = square + rest. */
 S3S4_INLINE S3S4_(v) S3S4_(v_scaled_exp_neg_half_square)(S3S4_(v) u) {
