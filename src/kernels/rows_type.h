@@ -264,6 +264,7 @@ static void S3S4_K(s3s4_rows_together)(const S3S4_K(s3s4_rows) *rows, ptrdiff_t 
                           space, sums, slots, 1);
         for (r = 0; r < reductions; r++) {
             S3S4_T *total = sums + 2 * r * slots, *rest = total + slots;
+            /* 1 and 0, not a variable: merges are compiled for each. */
             if (rows->is_total[phase][r]) {
                 if (count > 1) S3S4_K(s3s4_rows_fold)(1, count, total, rest);
                 else S3S4_K(s3s4_row_fold)(1, S3S4_ROW_LANES / 2, total, rest);
